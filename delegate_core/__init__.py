@@ -1,0 +1,1 @@
+"""An extensible runner for CI control planes."""

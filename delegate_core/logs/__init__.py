@@ -1,0 +1,1 @@
+"""The log path: mask, spool, batches."""
