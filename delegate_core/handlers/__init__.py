@@ -1,1 +1,8 @@
-"""Task handlers."""
+"""Task handlers: what executes tasks of one type."""
+
+from delegate_core.handlers.context import Cancellation, TaskContext
+from delegate_core.handlers.function import Handler, handler
+from delegate_core.handlers.loading import load_handlers
+from delegate_core.handlers.registry import HandlerRegistry
+
+__all__ = ["Cancellation", "Handler", "HandlerRegistry", "TaskContext", "handler", "load_handlers"]

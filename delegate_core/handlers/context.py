@@ -1,0 +1,172 @@
+"""What a handler has in hand while it executes a task."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from delegate_core import processes
+from delegate_core.handlers.environment import clean_environment
+from delegate_core.model import CancelCause, Event, Task
+
+if TYPE_CHECKING:
+    from delegate_core.logs import Mask, TaskLog
+
+__all__ = ["Cancellation", "Surroundings", "TaskContext"]
+
+
+class Cancellation:
+    """Tells a sync handler that its task is to end. An async handler is cancelled where it awaits, and needs none.
+
+    Why: ``cause`` is None where the deadline passed.
+    """
+
+    def __init__(self) -> None:
+        self._set = threading.Event()
+        self.cause: CancelCause | None = None
+
+    def is_set(self) -> bool:
+        """Whether the task is to end."""
+        return self._set.is_set()
+
+    def __bool__(self) -> bool:
+        """The same, so that ``while not context.cancelled:`` reads well."""
+        return self._set.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait in a thread for at most ``timeout`` seconds; return whether the task is to end."""
+        return self._set.wait(timeout)
+
+    def set(self, cause: CancelCause | None) -> None:
+        """Tell it. For the core and for tests."""
+        if not self._set.is_set():
+            self.cause = cause
+            self._set.set()
+
+
+class Surroundings(Protocol):
+    """What a context draws on: the runner gives its own, a test a smaller one. Each part is made at its first use."""
+
+    @property
+    def mark(self) -> str:
+        """What the task's processes carry in their environment, so that the next start of the runner finds them."""
+
+    @property
+    def mask(self) -> Mask:
+        """What must not be shown."""
+
+    @property
+    def log(self) -> TaskLog:
+        """Where it prints."""
+
+    def folder(self) -> Path:
+        """Make the task's folder and return it."""
+
+    async def process_started(self, identity: processes.ProcessIdentity) -> None:
+        """A process group lives; it is to be ended if the runner dies."""
+
+    async def process_ended(self, identity: processes.ProcessIdentity) -> None:
+        """It is gone, with all that it started."""
+
+    async def progress(self, event: Event) -> None:
+        """Tell the server of a step."""
+
+
+class TaskContext:
+    """One task's surroundings: its log, its folder, its mask, its processes, its deadline.
+
+    A handler gets one when it asks for it by the annotation ``TaskContext``; in a test, ``delegate_core.testing``
+    makes one.
+
+    Attributes:
+        task: the task itself.
+        deadline: when it will be timed out, in seconds on the event loop's clock; None: never.
+        grace: seconds that its processes have between SIGTERM and SIGKILL, and a sync handler to notice its end.
+        cancelled: tells a sync handler that its task is to end.
+        outlived_by: set while a sync handler's thread goes on after its task's end; fires when the thread ends.
+    """
+
+    def __init__(
+        self, task: Task, surroundings: Surroundings, *, deadline: float | None = None, grace: float = 10.0
+    ) -> None:
+        self.task = task
+        self.deadline = deadline
+        self.grace = grace
+        self.cancelled = Cancellation()
+        self.outlived_by: anyio.Event | None = None
+        self._surroundings = surroundings
+        self._folder: Path | None = None
+
+    # ------------------------------------------------------------------ log
+
+    def log(self, text: str, *, level: str = "info") -> None:
+        """Print lines to the task's log. May be called from any thread; never waits for the server."""
+        self._surroundings.log.line(text, level=level)
+
+    def write(self, data: bytes | str, *, level: str = "info") -> None:
+        """Print raw output to the task's log, in pieces of any size; lines are put together again."""
+        self._surroundings.log.write(data, level=level)
+
+    def mask(self, *values: str) -> None:
+        """Never show these values, from here on: for secrets that a handler obtains while it runs."""
+        for warning in self._surroundings.mask.add(*values):
+            self.log(f"warning: {warning}", level="warning")
+
+    def masked(self, text: str) -> str:
+        """The text as it may be shown."""
+        return self._surroundings.mask.text(text)
+
+    # ------------------------------------------------------------------ place
+
+    @property
+    def folder(self) -> Path:
+        """The task's own folder, empty at first; made at the first look and deleted when the task ends."""
+        if self._folder is None:
+            self._folder = self._surroundings.folder()
+        return self._folder
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """A clean environment for a child process: PATH, LANG, TZ of this machine, HOME and TMPDIR in `folder`."""
+        return clean_environment(self.folder, extra or {})
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - anyio.current_time())
+
+    # ------------------------------------------------------------------ work
+
+    async def run(
+        self, spec: processes.ProcessSpec, on_output: Callable[[bytes, str], None] | None = None
+    ) -> processes.ProcessExit:
+        """Run a process to its end, its output going to the task's log.
+
+        Cancelling ends the whole tree: SIGTERM to its group, the grace, SIGKILL.
+
+        Raises:
+            ProcessStartError: it could not be started.
+        """
+        started: list[processes.ProcessIdentity] = []
+
+        async def record(identity: processes.ProcessIdentity) -> None:
+            started.append(identity)
+            await self._surroundings.process_started(identity)
+
+        spec = replace(spec, grace=min(spec.grace, self.grace), mark=self._surroundings.mark)
+        try:
+            return await processes.run(spec, on_output=on_output or self._print, on_start=record)
+        finally:
+            with anyio.CancelScope(shield=True):
+                for identity in started:
+                    await self._surroundings.process_ended(identity)
+
+    def _print(self, data: bytes, stream: str) -> None:
+        self.write(data, level="error" if stream == "stderr" else "info")
+
+    async def progress(self, event: Event) -> None:
+        """Tell the server how far the task is; see the ``progress`` hook."""
+        await self._surroundings.progress(event)

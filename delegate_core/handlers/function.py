@@ -1,0 +1,225 @@
+"""Handlers from Python functions: typed data in, JSON out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import traceback
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from delegate_core.errors import PluginError
+from delegate_core.handlers.context import TaskContext
+from delegate_core.model import Task, TaskResult
+
+__all__ = ["Handler", "handler"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Slots bound how many sync handlers run; a second bound here would only make a claimed task wait.
+_THREADS = anyio.CapacityLimiter(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """How to call the function: with the validated data, with the context, with both, or with neither."""
+
+    data: TypeAdapter[Any] | None
+    names: tuple[str, ...]
+    data_name: str | None
+
+
+class Handler(Generic[P, R]):
+    """A function that executes tasks of one type. Still callable as the plain function it was.
+
+    Args:
+        task_type: the type it serves.
+        function: sync or async; sync ones run in a thread.
+        limit: how many tasks of this type may run at once; None: as many as there are slots.
+    """
+
+    def __init__(self, task_type: str, function: Callable[P, R], *, limit: int | None = None) -> None:
+        self.task_type = task_type
+        self.function = function
+        self.limit = limit
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]  # its stub asks for a function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself, as a unit test does."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<handler {self.task_type!r}: {self.origin}>"
+
+    @property
+    def origin(self) -> str:
+        """Where the function is defined, for errors."""
+        return f"{self.function.__module__}.{getattr(self.function, '__qualname__', self.function)}"
+
+    @functools.cached_property
+    def _signature(self) -> _Signature:
+        return _read_signature(self.function, self.origin)
+
+    @functools.cached_property
+    def _is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.function)
+
+    def check(self) -> None:
+        """Read the signature now rather than at the first task.
+
+        Raises:
+            PluginError: the function cannot be called with a task.
+        """
+        _ = self._signature
+
+    async def execute(self, task: Task, context: TaskContext) -> TaskResult:
+        """Validate the task's data, call the function, and make its answer a result."""
+        try:
+            arguments = self._arguments(task, context)
+        except ValidationError as error:
+            return TaskResult.rejected(f"data of {self.task_type}: {_describe(error)}")
+        try:
+            answer = await self._call(arguments, context)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is the task's failure
+            context.log(_traceback_of(error), level="error")
+            return TaskResult.failed(
+                f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            )
+        return self._result(answer)
+
+    def _arguments(self, task: Task, context: TaskContext) -> dict[str, Any]:
+        signature = self._signature
+        arguments: dict[str, Any] = {}
+        for name in signature.names:
+            if name == signature.data_name and signature.data is not None:
+                arguments[name] = signature.data.validate_python(task.data)
+            else:
+                arguments[name] = context
+        return arguments
+
+    async def _call(self, arguments: dict[str, Any], context: TaskContext) -> Any:
+        function: Callable[..., Any] = self.function
+        if self._is_async:
+            return await function(**arguments)
+        return await _call_in_thread(functools.partial(function, **arguments), context)
+
+    def _result(self, answer: Any) -> TaskResult:
+        if isinstance(answer, TaskResult):
+            return answer
+        try:
+            return TaskResult.succeeded(to_jsonable_python(answer, inf_nan_mode="strings"))
+        except PydanticSerializationError as error:
+            return TaskResult.failed(f"{self.origin} returned something that JSON cannot hold: {error}")
+
+
+def handler(task_type: str, *, limit: int | None = None) -> Callable[[Callable[P, R]], Handler[P, R]]:
+    """Make a function the handler of a task type.
+
+    The function's parameter may be anything that pydantic can parse; a second one annotated ``TaskContext`` gets the
+    task's surroundings. It may return anything JSON can hold, a model, or a `TaskResult`; what it raises is the
+    task's failure.
+
+    Example::
+
+        class Fib(BaseModel):
+            n: int
+
+        @handler("fib")
+        async def fib(params: Fib, context: TaskContext) -> int:
+            context.log(f"computing fib({params.n})")
+            ...
+    """
+    if limit is not None and limit < 1:
+        raise PluginError(f"handler {task_type!r}: limit is {limit}; it must be 1 or more")
+
+    def decorate(function: Callable[P, R]) -> Handler[P, R]:
+        return Handler(task_type, function, limit=limit)
+
+    return decorate
+
+
+def _read_signature(function: Callable[..., Any], origin: str) -> _Signature:
+    parameters = list(inspect.signature(function).parameters.values())
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise PluginError(
+            f"handler {origin}: the annotations cannot be resolved: {error}; "
+            "import what they name at the top of the module, outside `if TYPE_CHECKING:`"
+        ) from error
+    names = tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)
+    contexts = [name for name in names if hints.get(name) is TaskContext]
+    data = [name for name in names if name not in contexts]
+    if len(data) > 1 or len(contexts) > 1 or any(p.kind in _UNNAMED for p in parameters):
+        raise PluginError(
+            f"handler {origin} takes ({', '.join(names)}); it may take one parameter for the task's data "
+            "and one annotated TaskContext"
+        )
+    if not data:
+        return _Signature(None, names, None)
+    return _Signature(_adapter(hints.get(data[0], Any), origin), names, data[0])
+
+
+_UNNAMED = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.VAR_POSITIONAL,
+    inspect.Parameter.VAR_KEYWORD,
+)
+
+
+def _adapter(annotation: Any, origin: str) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation)
+    except Exception as error:
+        raise PluginError(f"handler {origin}: pydantic cannot parse {annotation!r}: {error}") from error
+
+
+async def _call_in_thread(work: Callable[[], Any], context: TaskContext) -> Any:
+    """Run in a thread. When cancelled, tell it, wait for the grace, and leave it: the slot waits for its end."""
+    ended = anyio.Event()
+    loop = asyncio.get_running_loop()
+
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            # The loop may be gone when a thread that was left behind ends.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
+
+    cancelled = anyio.get_cancelled_exc_class()
+    try:
+        return await anyio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=_THREADS)
+    except cancelled:
+        context.cancelled.set(context.cancelled.cause)
+        with anyio.CancelScope(shield=True), anyio.move_on_after(context.grace):
+            await ended.wait()
+        if not ended.is_set():
+            context.outlived_by = ended
+        raise
+
+
+def _describe(error: ValidationError) -> str:
+    """Each wrong field by its path, without the value: it may be a secret."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'the data'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+
+
+def _traceback_of(error: BaseException) -> str:
+    """The traceback from the handler's own frame on."""
+    frames = traceback.TracebackException.from_exception(error)
+    own = [frame for frame in frames.stack if frame.filename != __file__]
+    frames.stack = traceback.StackSummary.from_list(own)
+    return "".join(frames.format()).rstrip()

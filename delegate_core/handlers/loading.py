@@ -1,0 +1,66 @@
+"""Handlers from ``--handlers FILE.py`` or ``--handlers package.module``."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from delegate_core.errors import PluginError
+from delegate_core.handlers.function import Handler
+
+__all__ = ["load_handlers"]
+
+
+def load_handlers(source: str) -> list[Handler[..., Any]]:
+    """Import a file or module and return the handlers that it defines, in its own order.
+
+    Raises:
+        PluginError: there is no such file, it does not import (the line is named), or it holds no handler.
+    """
+    is_file = source.endswith(".py") or "/" in source
+    module = _import_file(Path(source)) if is_file else _import_module(source)
+    found = [value for value in vars(module).values() if isinstance(value, Handler)]
+    unique = list({id(one): one for one in found}.values())
+    if not unique:
+        raise PluginError(f"no handler in {source}; decorate a function with @handler('TYPE')")
+    return unique
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise PluginError(f"handler file {path} does not exist")
+    # A name of its own for each path, so that two files called handlers.py can be loaded side by side.
+    name = f"delegate_handlers_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"handler file {path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise _import_error(str(path), error) from error
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise _import_error(name, error) from error
+
+
+def _import_error(source: str, error: Exception) -> PluginError:
+    if isinstance(error, PluginError):
+        return PluginError(f"handlers {source}: {error}")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if source in frame.filename]
+    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+    place = f"{source}, line {line}" if line else source
+    return PluginError(f"handlers {place}: cannot be imported: {type(error).__name__}: {error}")

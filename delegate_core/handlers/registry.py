@@ -1,0 +1,69 @@
+"""Which handler serves which task type, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from delegate_core.errors import PluginError
+from delegate_core.handlers.function import Handler
+
+__all__ = ["HandlerRegistry"]
+
+AnyHandler = Handler[..., Any]
+
+
+class HandlerRegistry:
+    """Handlers by task type. One type has one handler; a second one is a conflict that names both."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, AnyHandler] = {}
+        self._origins: dict[str, str] = {}
+
+    def add(self, handler: AnyHandler, origin: str) -> None:
+        """Add a handler that came from ``origin``: a plugin, a file, the program.
+
+        Raises:
+            PluginError: the type has a handler, or this one cannot be called with a task.
+        """
+        if not isinstance(handler, Handler):
+            raise PluginError(
+                f"{origin}: {handler!r} is no handler; decorate the function with @handler('TYPE')"
+            )
+        taken = self._origins.get(handler.task_type)
+        if taken is not None:
+            raise PluginError(
+                f"two handlers for task type {handler.task_type!r}: one from {taken}, one from {origin}; remove one"
+            )
+        handler.check()
+        self._handlers[handler.task_type] = handler
+        self._origins[handler.task_type] = origin
+
+    def add_all(self, handlers: Iterable[AnyHandler], origin: str) -> None:
+        """Add several from one place."""
+        for one in handlers:
+            self.add(one, origin)
+
+    def add_functions(self, functions: Mapping[str, Callable[..., Any]], origin: str) -> None:
+        """Add functions or handlers under the task types that are their keys."""
+        for task_type, function in functions.items():
+            plain, limit = (
+                (function.function, function.limit) if isinstance(function, Handler) else (function, None)
+            )
+            self.add(Handler(task_type, plain, limit=limit), origin)
+
+    def get(self, task_type: str) -> AnyHandler | None:
+        """The handler of a type."""
+        return self._handlers.get(task_type)
+
+    def types(self) -> tuple[str, ...]:
+        """All types, sorted."""
+        return tuple(sorted(self._handlers))
+
+    def limits(self) -> dict[str, int]:
+        """The handlers' own limits, by type."""
+        return {kind: one.limit for kind, one in self._handlers.items() if one.limit is not None}
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Pairs of type and origin, sorted by type."""
+        return iter(sorted(self._origins.items()))

@@ -1,0 +1,380 @@
+"""Every hook, in the order of a task's life. This file is the contract between the core and its plugins.
+
+A plugin is a module or an object with functions marked `delegate_core.markers.hookimpl`. An implementation may take
+fewer arguments than its spec names; it must be ``async def`` exactly where the spec is.
+
+Three kinds of hook:
+
+* **session hooks** (from ``authenticate`` to ``deregister``) are *addressed*: the core calls them on the chosen
+  backend only. ``authenticate``, ``register``, ``fetch_tasks``, ``claim`` and ``report`` are needed; the rest have
+  defaults, which each docstring names.
+* **questions** (``dispatch``, ``accept_task``) are asked of each plugin, in pluggy's order (``tryfirst``, then the
+  last registered first, then ``trylast``), until one answers something other than None.
+* **contributions and observations** are collected from, or told to, every plugin.
+
+Errors of session hooks: `Stop`, `Drain` and `Moved` change the session, `Retry` names its own delay, and every other
+exception is a passing fault, logged and tried again with a jittered back-off. Errors of the other hooks are described
+at each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from delegate_core.markers import hookspec
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from delegate_core.development import DevelopmentServer
+    from delegate_core.handlers import Handler, TaskContext
+    from delegate_core.logs import LogLine, LogSink
+    from delegate_core.model import (
+        Credentials,
+        Delivery,
+        Ended,
+        Entry,
+        Event,
+        Finish,
+        Forget,
+        Gap,
+        JsonValue,
+        Offer,
+        Registration,
+        Run,
+        Session,
+        SessionIdentity,
+        Task,
+        TaskCancelled,
+        TaskResult,
+    )
+    from delegate_core.runner import Inbox
+    from delegate_core.settings import RunnerSettings
+
+__all__ = ["HookSpecs"]
+
+
+class HookSpecs:
+    """The hooks. Signatures are given without ``self``, as a plugin module writes them."""
+
+    # ------------------------------------------------------------------ before a session: contributions
+
+    @hookspec(firstresult=True)
+    def settings_model(self) -> type[BaseModel] | None:
+        """The model of a backend's own settings: what its flags, variables and table in ``delegate.toml`` may say.
+
+        Called once at start, on the chosen backend's module, before anything else. None: it has no settings.
+
+        Example::
+
+            @hookimpl
+            def settings_model():
+                return HarnessSettings
+        """
+
+    @hookspec(firstresult=True)
+    def create_backend(self, settings: BaseModel | None) -> object:
+        """A new backend: an object with the session hooks, which shares nothing with another one.
+
+        Called on the chosen backend's module once a runner. ``settings`` is an instance of its ``settings_model``.
+
+        Example::
+
+            @hookimpl
+            def create_backend(settings):
+                return HarnessBackend(settings)
+        """
+
+    @hookspec
+    def task_handlers(self) -> Iterable[Handler] | None:
+        """The task handlers that this plugin brings; see ``delegate_core.handler``.
+
+        Called on every plugin once a runner. Two plugins that serve one task type are a conflict, which names both.
+
+        Example::
+
+            @hookimpl
+            def task_handlers():
+                return [fib]
+        """
+
+    @hookspec(firstresult=True)
+    def development_server(self, options: Mapping[str, str]) -> DevelopmentServer | None:
+        """An embedded server of the backend's interface, for ``delegate dev`` and ``delegate demo``.
+
+        Called on the chosen backend's module. ``options`` are the ``--option name=value`` of the command line. None:
+        this backend has none.
+
+        Example::
+
+            @hookimpl
+            def development_server(options):
+                return HarnessDevelopmentServer(options)
+        """
+
+    # ------------------------------------------------------------------ the session
+
+    @hookspec(firstresult=True)
+    async def authenticate(self, settings: RunnerSettings) -> Credentials:
+        """Make the credentials that the session's calls carry. No request is sent.
+
+        Called at start, and again when a session has to be made anew. A secret that cannot work fails here with
+        `CredentialsError`, saying what to mend; it never shows in a text or a repr.
+
+        Example::
+
+            @hookimpl
+            async def authenticate(self, settings):
+                return TokenSource(self.settings.account_id, self.settings.secret())
+        """
+
+    @hookspec(firstresult=True)
+    async def register(self, registration: Registration, credentials: Credentials) -> Session:
+        """Announce the runner and return the session: its identity, its client, what the server decided.
+
+        Called at start, after a `Moved` (then ``registration.address`` is the new address) and when a hook asked for
+        it. May raise `Stop`, `Drain` and `Moved`; anything else is tried again, at start for as long as
+        ``register_timeout`` allows, later for ever.
+
+        Example::
+
+            @hookimpl
+            async def register(self, registration, credentials):
+                client = Client(registration.address or self.settings.endpoint, credentials)
+                return ExampleSession(await client.register(registration), client)
+        """
+
+    @hookspec(firstresult=True)
+    async def resume(self, identity: SessionIdentity, session: Session) -> Session | None:
+        """Bring back a session of an earlier life, from its journaled identity, for the tasks claimed in it.
+
+        ``session`` is the present one. None: that was another account or server; its entries are kept aside and
+        named, never sent. Without an implementation the present session serves where server and account are equal.
+
+        Example::
+
+            @hookimpl
+            async def resume(self, identity, session):
+                return session.as_delegate(identity.runner_id) if identity.account == session.account else None
+        """
+
+    @hookspec(firstresult=True)
+    async def fetch_tasks(self, session: Session, inbox: Inbox) -> None:
+        """Bring the server's offers and cancellations to the inbox. Runs as long as the session.
+
+        ``inbox.room()`` is the number of free slots now, ``await inbox.wait_for_room()`` waits for one, and
+        ``await inbox.offer(Offer(...))`` returns once the offer is settled; ``inbox.submit`` does not wait.
+        ``inbox.cancel(task_id)`` cancels. Where cancellations come this way, go on while there is no room: full,
+        paused and draining look the same. Returning, or raising a passing fault, means being called again.
+
+        Example::
+
+            @hookimpl
+            async def fetch_tasks(self, session, inbox):
+                while True:
+                    await inbox.wait_for_room()
+                    for found in await session.client.poll():
+                        await inbox.offer(Offer(found.id, found.type))
+        """
+
+    @hookspec
+    def accept_task(self, offer: Offer) -> str | None:
+        """Veto an offer before it is claimed: the reason, or None to let it pass.
+
+        Asked of every plugin for every offer, so it must be quick. A plugin that raises is logged and passes.
+
+        Example::
+
+            @hookimpl
+            def accept_task(offer):
+                return "no deploys on Friday" if offer.type == "deploy" and friday() else None
+        """
+
+    @hookspec(firstresult=True)
+    async def claim(self, session: Session, offer: Offer, again: bool) -> Task | Ended | None:  # noqa: FBT001 - pluggy passes by name
+        """Claim an offer. None: it is not ours. `Ended`: it is ours, but must be ended with that result.
+
+        Called only when the intent is in the journal, and idempotent: after a passing fault, whose reply may have
+        been lost, and after a restart it is called with ``again=True`` until it answers. A backend whose claim goes on
+        after the server has answered calls ``offer.settled()`` then, which frees the poller.
+
+        Example::
+
+            @hookimpl
+            async def claim(self, session, offer, again):
+                reply = await session.client.acquire(offer.task_id)
+                return Task(id=reply.id, type=reply.type, data=reply.data) if reply else None
+        """
+
+    # ------------------------------------------------------------------ a task's life
+
+    @hookspec(firstresult=True)
+    async def dispatch(self, task: Task, context: TaskContext) -> TaskResult | None:
+        """Execute the task and return its result. None: not mine, ask the next.
+
+        The core's own implementation comes last: it finds the handler and runs it here. A plugin may run it elsewhere
+        while log, progress and cancellation pass through ``context``. Being cancelled means that the deadline has
+        passed or that the task is cancelled: clean up and let the cancellation through. Anything raised is a failure
+        of the task, with its text.
+
+        Example::
+
+            @hookimpl(tryfirst=True)
+            async def dispatch(task, context):
+                return await cluster.run(task, context) if task.type in cluster.types else None
+        """
+
+    @hookspec(firstresult=True)
+    async def progress(self, session: Session, task: Task, event: Event) -> JsonValue:
+        """Tell the server how far a task has come; return the backend's new state.
+
+        Called for a handler's ``context.progress(...)``. The state is journaled before the task goes on. A passing
+        fault is tried again until the deadline. Without an implementation events are dropped.
+
+        Example::
+
+            @hookimpl
+            async def progress(self, session, task, event):
+                return {**task.state, "version": await session.client.update(task.id, event)}
+        """
+
+    @hookspec(firstresult=True)
+    async def open_log(self, session: Session, task: Task, stream: str) -> LogSink | None:
+        """Open a stream for a task's log, or for a step's; see ``delegate_core.logs.LogSink``.
+
+        Called when the first line is printed. ``stream`` is a step's name, or "" for the task's own. None, or no
+        implementation: the log stays on this machine. A passing fault is tried again while the task runs on.
+
+        Example::
+
+            @hookimpl
+            async def open_log(self, session, task, stream):
+                return await LogServiceSink.open(session.logs, task.state["log_key"])
+        """
+
+    @hookspec(firstresult=True)
+    async def watch(self, session: Session, task: Task) -> TaskCancelled | Gap:
+        """Wait until the server cancels this task: a second way for servers that do not say it to ``fetch_tasks``.
+
+        Called for each running task, again after each `Gap` and each passing fault; a `Gap` makes the core ask the
+        server by a `Touch`. Ended with the task. Without an implementation nothing is watched.
+
+        Example::
+
+            @hookimpl
+            async def watch(self, session, task):
+                await session.client.wait_for_cancel(task.id)
+                return TaskCancelled("cancelled by a user")
+        """
+
+    @hookspec(firstresult=True)
+    async def report(self, session: Session, task: Task, result: TaskResult) -> Delivery:
+        """Deliver a task's result.
+
+        Called when the result is in the journal, and again after a passing fault or a restart, until it answers:
+        delivered, gone (ended elsewhere), or never, with the reason.
+
+        Example::
+
+            @hookimpl
+            async def report(self, session, task, result):
+                await session.client.finish(task.id, result.outcome, result.data)
+                return Delivery()
+        """
+
+    # ------------------------------------------------------------------ around it
+
+    @hookspec(firstresult=True)
+    async def recover(self, session: Session, entry: Entry) -> Run | Finish | Forget:
+        """Decide what becomes of a task that an earlier life of this runner had claimed but not finished.
+
+        Called at start for each such entry that has no result; leftovers of it have been ended. `Run` is possible only
+        for an entry that had not started. Without an implementation a claimed task is claimed again and run, and a
+        started one is finished as failed, "runner restarted".
+
+        Example::
+
+            @hookimpl
+            async def recover(self, session, entry):
+                return Finish(TaskResult.lost_in_crash())
+        """
+
+    @hookspec(firstresult=True)
+    async def heartbeat(self, session: Session) -> None:
+        """Tell the server that we live. Called every ``session.heartbeat_interval`` seconds.
+
+        Example::
+
+            @hookimpl
+            async def heartbeat(self, session):
+                await session.client.heartbeat()
+        """
+
+    @hookspec(firstresult=True)
+    async def deregister(self, session: Session) -> None:
+        """Say goodbye. Called once at the end of a drain, never while a result is undelivered.
+
+        Example::
+
+            @hookimpl
+            async def deregister(self, session):
+                await session.client.unregister()
+        """
+
+    # ------------------------------------------------------------------ observations: sync, quick, harmless
+
+    @hookspec
+    def task_claimed(self, task: Task) -> None:
+        """A task is ours and in the journal. What an observer raises is logged and never hurts the task.
+
+        Example::
+
+            @hookimpl
+            def task_claimed(task):
+                claimed.labels(task.type).inc()
+        """
+
+    @hookspec
+    def task_started(self, task: Task) -> None:
+        """A task's handler is about to run.
+
+        Example::
+
+            @hookimpl
+            def task_started(task):
+                running.labels(task.type).inc()
+        """
+
+    @hookspec
+    def task_logged(self, task: Task, line: LogLine) -> None:
+        """A task printed a line, masked. Called in the thread that printed it; must be quick.
+
+        Example::
+
+            @hookimpl
+            def task_logged(task, line):
+                print(task.id, line.text)
+        """
+
+    @hookspec
+    def task_finished(self, task: Task, result: TaskResult, duration: float) -> None:
+        """A task's result is in the journal; ``duration`` is in seconds from start to end.
+
+        Example::
+
+            @hookimpl
+            def task_finished(task, result, duration):
+                seconds.labels(task.type, result.outcome).observe(duration)
+        """
+
+    @hookspec
+    def runner_state(self, state: str, reason: str) -> None:
+        """The runner is now ``registering``, ``running``, ``paused``, ``draining``, ``stopping`` or ``stopped``.
+
+        Example::
+
+            @hookimpl
+            def runner_state(state, reason):
+                log.info("runner %s: %s", state, reason)
+        """

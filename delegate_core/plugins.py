@@ -1,0 +1,243 @@
+"""Finding plugins, choosing the backend, checking and listing them.
+
+Two entry-point groups, whose values are modules: ``delegate_core.backends``, of which only the chosen one is
+imported, and ``delegate_core.plugins``, all of which are. Nothing is global: each runner builds its own `Plugins`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any, Literal
+
+import pluggy
+
+from delegate_core.errors import DelegateError, PluginError
+from delegate_core.hooks import Implementation, check_signatures, implementation_of, implementations
+from delegate_core.hookspecs import HookSpecs
+from delegate_core.markers import PROJECT
+
+__all__ = [
+    "BACKENDS",
+    "PLUGINS",
+    "NEEDED_OF_A_BACKEND",
+    "Found",
+    "Plugins",
+    "backend_module",
+    "installed",
+    "settings_model_of",
+]
+
+BACKENDS = "delegate_core.backends"
+PLUGINS = "delegate_core.plugins"
+NEEDED_OF_A_BACKEND = ("authenticate", "register", "fetch_tasks", "claim", "report")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An installed plugin, not imported yet."""
+
+    name: str
+    kind: Literal["backend", "plugin"]
+    module: str
+    distribution: str
+    version: str
+    entry: EntryPoint = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """The name with its origin, for errors."""
+        return f"{self.name} ({self.distribution} {self.version})"
+
+    def load(self) -> ModuleType:
+        """Import it.
+
+        Raises:
+            PluginError: names the plugin, its distribution and what was raised.
+        """
+        try:
+            module: ModuleType = self.entry.load()
+        except Exception as error:
+            raise PluginError(
+                f"plugin {self} cannot be imported: {type(error).__name__}: {error}\n"
+                f"  update or uninstall {self.distribution}, or leave it out with --disable-plugin {self.name}"
+            ) from error
+        return module
+
+
+def installed() -> list[Found]:
+    """All installed backends and plugins, by kind and name."""
+    found = [_found(entry, kind) for group, kind in _GROUPS.items() for entry in entry_points(group=group)]
+    return sorted(set(found), key=lambda one: (one.kind, one.name))
+
+
+_GROUPS: Mapping[str, Literal["backend", "plugin"]] = {BACKENDS: "backend", PLUGINS: "plugin"}
+
+
+def _found(entry: EntryPoint, kind: Literal["backend", "plugin"]) -> Found:
+    distribution = entry.dist
+    name, version = (distribution.name, distribution.version) if distribution else ("?", "?")
+    return Found(entry.name, kind, entry.value, name, version, entry)
+
+
+def backend_module(name: str) -> ModuleType:
+    """Import the module of the backend with this name.
+
+    Raises:
+        PluginError: there is none, two distributions offer it, or it cannot be imported.
+    """
+    backends = [one for one in installed() if one.kind == "backend"]
+    matching = [one for one in backends if one.name == name]
+    if not matching:
+        known = ", ".join(sorted({one.name for one in backends})) or "none is installed"
+        raise PluginError(
+            f"unknown backend {name!r}; known backends: {known}\n"
+            f"  a backend comes with its plugin, for example: pip install delegate-{name}"
+        )
+    if len(matching) > 1:
+        raise PluginError(
+            f"backend {name!r} is offered twice: {' and '.join(map(str, matching))}; uninstall one"
+        )
+    return matching[0].load()
+
+
+def settings_model_of(module: ModuleType) -> Any:
+    """The settings model that a backend's module brings, or None."""
+    manager = _manager()
+    _register(manager, module, module.__name__)
+    found = implementation_of(manager, "settings_model", module)
+    return found() if found else None
+
+
+class Plugins:
+    """The plugins of one runner: the backend, the installed ones, and those given by hand."""
+
+    def __init__(self, backend: object, extra: Iterable[object] = ()) -> None:
+        self._manager = _manager()
+        self.backend = backend
+        self.problems: list[str] = []
+        self._add(backend, type(backend).__name__)
+        for plugin in extra:
+            self._add(plugin, _name_of(plugin))
+        self._check_backend()
+
+    def _add(self, plugin: object, name: str) -> None:
+        _register(self._manager, plugin, name)
+
+    def _check_backend(self) -> None:
+        missing = [hook for hook in NEEDED_OF_A_BACKEND if self.addressed(hook) is None]
+        if missing:
+            raise PluginError(
+                f"{type(self.backend).__name__} is no backend: it does not implement {', '.join(missing)}"
+            )
+
+    def load_installed(self, *, disabled: Iterable[str] = (), strict: bool = False) -> None:
+        """Import and register every installed plugin that is not disabled.
+
+        A broken one is named in `problems` and left out, or with ``strict`` ends the runner.
+
+        Raises:
+            PluginError: with ``strict``, or where a disabled name is not installed.
+        """
+        found = [one for one in installed() if one.kind == "plugin"]
+        names = {one.name for one in found}
+        if unknown := sorted(set(disabled) - names):
+            raise PluginError(
+                f"cannot disable {', '.join(unknown)}: no such plugin; installed: {', '.join(sorted(names)) or 'none'}"
+            )
+        for one in found:
+            if one.name not in set(disabled):
+                self._load(one, strict=strict)
+
+    def _load(self, one: Found, *, strict: bool) -> None:
+        try:
+            self._add(one.load(), str(one))
+        except PluginError as error:
+            if strict:
+                raise
+            self.problems.append(str(error))
+            _log.error("left out: %s", error)
+
+    def load_named(self, modules: Iterable[str]) -> None:
+        """Import and register modules that the settings name.
+
+        Raises:
+            PluginError: one cannot be imported or registered.
+        """
+        for name in modules:
+            try:
+                module = importlib.import_module(name)
+            except Exception as error:
+                raise PluginError(
+                    f"plugin {name} cannot be imported: {type(error).__name__}: {error}"
+                ) from error
+            self._add(module, name)
+
+    def addressed(self, hook: str) -> Implementation | None:
+        """The backend's own implementation of a session hook."""
+        return implementation_of(self._manager, hook, self.backend)
+
+    def each(self, hook: str) -> list[Implementation]:
+        """Every plugin's implementation of a hook, in the order to ask them."""
+        return implementations(self._manager, hook)
+
+    def collect(self, hook: str, **given: object) -> Iterator[tuple[str, Any]]:
+        """Each plugin's contribution, with the plugin's name.
+
+        Raises:
+            PluginError: one raised; it is named.
+        """
+        for implementation in self.each(hook):
+            try:
+                answer = implementation(**given)
+            except DelegateError:
+                raise
+            except Exception as error:
+                text = f"plugin {implementation.plugin}: {hook} failed: {type(error).__name__}: {error}"
+                raise PluginError(text) from error
+            if answer is not None:
+                yield implementation.plugin, answer
+
+    def observe(self, hook: str) -> Observer:
+        """A callable that tells every plugin, whatever they raise."""
+        return Observer(hook, self.each(hook))
+
+
+class Observer:
+    """Tells every plugin of one event. A plugin that raises is logged and hurts nothing."""
+
+    def __init__(self, hook: str, implementations: list[Implementation]) -> None:
+        self._hook = hook
+        self._implementations = implementations
+
+    def __call__(self, **given: object) -> None:
+        """Tell them."""
+        for implementation in self._implementations:
+            try:
+                implementation(**given)
+            except Exception:
+                _log.exception("plugin %s failed in %s", implementation.plugin, self._hook)
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(HookSpecs)
+    return manager
+
+
+def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
+    try:
+        if manager.register(plugin, name) is None:
+            raise PluginError(f"plugin {name} is blocked")
+        check_signatures(manager, plugin, name)
+    except (ValueError, pluggy.PluginValidationError) as error:
+        raise PluginError(f"plugin {name} cannot be used: {error}") from error
+
+
+def _name_of(plugin: object) -> str:
+    return plugin.__name__ if isinstance(plugin, ModuleType) else f"{type(plugin).__name__}-{id(plugin):x}"

@@ -1,0 +1,52 @@
+"""Calling a session hook until it answers: what is a passing fault, and how long to wait after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from delegate_core.backoff import Backoff
+from delegate_core.errors import DelegateError, Interrupt, Retry
+
+__all__ = ["describe", "until_answered"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+async def until_answered(
+    call: Callable[[], Awaitable[T]],
+    what: str,
+    *,
+    backoff: Backoff | None = None,
+    interrupted: Callable[[Interrupt], None],
+) -> T:
+    """Call until it answers.
+
+    Error handling: an `Interrupt` is passed to ``interrupted``, which sees to the session, and the call is tried
+    again like after any other fault, for the caller's result is still owed. A `DelegateError` goes up. Every other
+    exception is a passing fault: one line in the log, then a jittered wait. Ends by cancellation only.
+    """
+    backoff = backoff or Backoff()
+    while True:
+        try:
+            return await call()
+        except Interrupt as interrupt:
+            interrupted(interrupt)
+            delay = backoff.next()
+        except DelegateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a backend's passing fault may be anything
+            delay = backoff.next(error.after if isinstance(error, Retry) else None)
+            _log.warning("%s: %s; trying again in %.1fs", what, describe(error), delay)
+        await anyio.sleep(delay)
+
+
+def describe(error: BaseException) -> str:
+    """One line for a fault."""
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

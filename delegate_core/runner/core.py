@@ -1,0 +1,89 @@
+"""What the parts of one runner share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from delegate_core.errors import Interrupt
+from delegate_core.handlers import HandlerRegistry, TaskContext
+from delegate_core.journal import Journal, StateFolder
+from delegate_core.model import Session, Task, TaskResult
+from delegate_core.plugins import Observer, Plugins
+from delegate_core.runner.backend import Backend
+from delegate_core.runner.slots import Slots
+from delegate_core.settings import RunnerSettings
+
+if TYPE_CHECKING:
+    from delegate_core.runner.execution import Execution
+
+__all__ = ["Core", "Counters", "Observers"]
+
+
+@dataclass
+class Counters:
+    """What has happened since the start."""
+
+    claimed: int = 0
+    finished: dict[str, int] = field(default_factory=dict)
+    delivered: int = 0
+    undeliverable: int = 0
+    polls: int = 0
+    reports_failed: int = 0
+
+
+class Observers:
+    """Telling every plugin of what happens."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self.task_claimed: Observer = plugins.observe("task_claimed")
+        self.task_started: Observer = plugins.observe("task_started")
+        self.task_logged: Observer = plugins.observe("task_logged")
+        self.task_finished: Observer = plugins.observe("task_finished")
+        self.runner_state: Observer = plugins.observe("runner_state")
+
+
+@dataclass
+class Core:
+    """One runner's shared parts. ``spawn`` starts a piece of work in the task group that owns all tasks' lives."""
+
+    settings: RunnerSettings
+    plugins: Plugins
+    backend: Backend
+    handlers: HandlerRegistry
+    observers: Observers
+    slots: Slots
+    folder: StateFolder
+    journal: Journal
+    instance: str
+    dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
+    spawn: Callable[..., None]
+    interrupted: Callable[[Interrupt, Session], None]
+    counters: Counters = field(default_factory=Counters)
+    executions: dict[str, Execution] = field(default_factory=dict)
+    """Claimed tasks that have no result yet, by id."""
+    taken: set[str] = field(default_factory=set)
+    """Ids of the tasks that are being claimed, executed or delivered."""
+    backlog: int = 0
+    """Results in the journal that the server has not got yet."""
+    logs_open: int = 0
+    """Logs that are being sent."""
+    abandoned: int = 0
+    """Threads of sync handlers that go on after their task's end; each holds its slot."""
+    _changed: anyio.Event | None = None
+
+    def change(self) -> None:
+        """Something has ended: wake who waits for the end of all."""
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def wait_until(self, condition: Callable[[], Any]) -> None:
+        """Wait until a condition on executions, backlog or taken holds."""
+        while not condition():
+            if self._changed is None:
+                self._changed = anyio.Event()
+            await self._changed.wait()

@@ -1,0 +1,222 @@
+"""One claimed task while it is in this process: executed, cancelled, its log sent, its result journaled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from delegate_core.errors import StateError
+from delegate_core.handlers import TaskContext
+from delegate_core.logs import LogLine, Mask, Spool, TaskLog
+from delegate_core.model import CancelCause, Event, Gap, Session, Task, TaskResult, Touch
+from delegate_core.processes import ProcessIdentity
+from delegate_core.runner.calls import describe, until_answered
+from delegate_core.runner.core import Core
+from delegate_core.runner.sending import LogSending
+
+__all__ = ["Execution"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class Execution:
+    """A claimed task's execution, and what its context is made of.
+
+    Resource handling: folder, log and processes are made at their first use, and are gone, or finished, when `execute`
+    returns; the log's last batches are sent behind it. Error handling: whatever is raised under ``dispatch`` is the
+    task's failure; an error of the journal goes up.
+    """
+
+    def __init__(self, core: Core, session: Session, task: Task, number: int, *, created: float) -> None:
+        self.core = core
+        self.session = session
+        self.task = task
+        self.number = number
+        self.created = created
+        self.started: float | None = None
+        self.duration = 0.0
+        self.cause: CancelCause | None = None
+        self.last_line = ""
+        self._scope: anyio.CancelScope | None = None
+        self._context: TaskContext | None = None
+        self._task_mask: Mask | None = None
+        self._task_log: TaskLog | None = None
+        self._task_folder: Path | None = None
+        self._ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._making = threading.Lock()
+
+    # ------------------------------------------------------------------ from outside
+
+    def cancel(self, cause: CancelCause) -> None:
+        """End it: at once where it awaits, else as soon as its handler notices. The first cause counts."""
+        if self.cause is not None:
+            return
+        self.cause = cause
+        if self._context is not None:
+            self._context.cancelled.set(cause)
+        if self._scope is not None:
+            self._scope.cancel()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds from start to our own deadline: a margin before the server's, so that our answer counts."""
+        granted = self.task.timeout or self.core.settings.default_timeout
+        return granted - min(5.0, granted * 0.1)
+
+    @property
+    def outlived_by(self) -> anyio.Event | None:
+        """The end of a thread that goes on after the task."""
+        return self._context.outlived_by if self._context else None
+
+    # ------------------------------------------------------------------ its life
+
+    async def execute(self, result: TaskResult | None = None) -> TaskResult:
+        """Run the task, unless its result is settled; the result is in the journal when this returns."""
+        if result is None and self.cause is not None:
+            result = TaskResult.cancelled(self.cause)
+        if result is None:
+            result = await self._run()
+        result = self._masked(result)
+        await self.core.journal.finished(self.number, result)
+        return result
+
+    async def _run(self) -> TaskResult:
+        await self.core.journal.started(self.number)
+        self.started = time.monotonic()
+        self.core.observers.task_started(task=self.task)
+        try:
+            return await self._supervised()
+        finally:
+            self.duration = time.monotonic() - self.started
+            await self._clean_up()
+
+    async def _supervised(self) -> TaskResult:
+        """Dispatch under the deadline, and say truly why it ended."""
+        with anyio.CancelScope(deadline=anyio.current_time() + self.timeout) as scope:
+            self._scope = scope
+            if self.cause is not None:  # cancelled while the journal was written
+                scope.cancel()
+            result = await self._dispatched(scope.deadline)
+        if not scope.cancelled_caught:
+            return result
+        return TaskResult.cancelled(self.cause) if self.cause else TaskResult.timed_out(self.timeout)
+
+    async def _dispatched(self, deadline: float) -> TaskResult:
+        self._context = TaskContext(self.task, self, deadline=deadline, grace=self.core.settings.grace)
+        if not self.core.backend.watches:
+            return await self._answer(self._context)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch)
+            try:
+                return await self._answer(self._context)
+            finally:
+                group.cancel_scope.cancel()
+
+    async def _answer(self, context: TaskContext) -> TaskResult:
+        try:
+            return await self.core.dispatch(self.task, context)
+        except StateError:
+            raise
+        except Exception as error:
+            _log.exception("task %s: dispatch failed", self.task.id)
+            return TaskResult.failed(f"the runner could not execute it: {describe(error)}")
+
+    async def _watch(self) -> None:
+        """Watch the server for this task's cancellation; ask it by a touch after each gap."""
+        while True:
+            found = await self._ask(lambda: self.core.backend.watch(self.session, self.task), "watch")
+            if not isinstance(found, Gap):
+                self.cancel(CancelCause.SERVER)
+                return
+            await self.progress(Touch())
+
+    async def _ask(self, call: Callable[[], Awaitable[T]], what: str) -> T:
+        """Call a hook of the session until it answers, or the task is cancelled."""
+        return await until_answered(
+            call,
+            f"{what} of task {self.task.id}",
+            interrupted=lambda interrupt: self.core.interrupted(interrupt, self.session),
+        )
+
+    async def _clean_up(self) -> None:
+        self._ended.set()
+        if self._task_log is not None:
+            self._task_log.close()
+        if self._task_folder is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self.core.folder.remove_task, self.number)
+
+    def _masked(self, result: TaskResult) -> TaskResult:
+        """The result as it may leave: a handler may have put a secret into it."""
+        if not self.task.masks and self._task_mask is None:
+            return result
+        mask = self.mask
+        return result.model_copy(update={"error": mask.text(result.error), "data": mask.json(result.data)})
+
+    # ------------------------------------------------------------------ what its context is made of
+
+    @property
+    def mark(self) -> str:
+        """What its processes carry in their environment: known before the first of them starts."""
+        return f"{self.core.instance}-{self.number}"
+
+    @property
+    def mask(self) -> Mask:
+        """Its mask, made at the first use, which may be in a handler's thread."""
+        with self._making:
+            if self._task_mask is None:
+                self._task_mask = Mask(self.task.masks)
+            return self._task_mask
+
+    @property
+    def log(self) -> TaskLog:
+        """Its log, made at the first use; from then on it is being sent."""
+        mask = self.mask
+        with self._making:
+            if self._task_log is None:
+                spool = Spool(self.core.folder.log_folder(self.number), limit=self.core.settings.log_limit)
+                self._task_log = TaskLog(spool, mask, on_line=self._printed)
+                sending = LogSending(self.core, self, self._task_log, self._ended)
+                self._loop.call_soon_threadsafe(self.core.spawn, sending.run)
+            return self._task_log
+
+    def folder(self) -> Path:
+        """Make its folder."""
+        self._task_folder = self.core.folder.task_folder(self.number)
+        self._task_folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        return self._task_folder
+
+    async def process_started(self, identity: ProcessIdentity) -> None:
+        """Journal a process group, so that the next start can end it."""
+        await self.core.journal.process_started(self.number, json.dumps(identity.to_json()))
+
+    async def process_ended(self, identity: ProcessIdentity) -> None:
+        """Forget a process group."""
+        await self.core.journal.process_ended(self.number, json.dumps(identity.to_json()))
+
+    async def progress(self, event: Event) -> None:
+        """Tell the server of an event and journal the backend's new state before the task goes on."""
+        if not isinstance(event, Touch):
+            await self.core.journal.progressing(self.number)
+        state = await self._ask(
+            lambda: self.core.backend.progress(self.session, self.task, event), "progress"
+        )
+        if state != self.task.state:
+            self.task = self.task.model_copy(update={"state": state})
+            await self.core.journal.state(self.number, state)
+
+    def _printed(self, line: LogLine) -> None:
+        self.last_line = line.text
+        self.core.observers.task_logged(task=self.task, line=line)

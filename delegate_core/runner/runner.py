@@ -1,0 +1,374 @@
+"""The runner: its parts put together, and its states from start to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from delegate_core.errors import (
+    DelegateError,
+    DrainIncomplete,
+    Interrupt,
+    Lapsed,
+    Moved,
+    Stop,
+)
+from delegate_core.handlers import HandlerRegistry, load_handlers
+from delegate_core.handlers.script import script
+from delegate_core.journal import Journal, StateFolder
+from delegate_core.model import CancelCause, Registration, Session
+from delegate_core.plugins import Plugins
+from delegate_core.runner.backend import Backend
+from delegate_core.runner.calls import describe
+from delegate_core.runner.connection import Connection
+from delegate_core.runner.core import Core, Observers
+from delegate_core.runner.dispatching import dispatcher
+from delegate_core.runner.intake import Intake
+from delegate_core.runner.recovery import Recovery
+from delegate_core.runner.slots import Slots
+from delegate_core.runner.snapshot import RunningTask, Snapshot
+from delegate_core.settings import RunnerSettings
+from delegate_core.statefolder import default_state_folder
+
+__all__ = ["Runner"]
+
+_log = logging.getLogger(__name__)
+
+_DRAINING, _PAUSED = "draining", "paused"
+
+_LAST_WORDS = 5.0
+"""Seconds of a drain that are kept for delivering and saying goodbye after the running tasks were ended."""
+
+
+class Runner:
+    """One runner of one backend. Two in one process share nothing.
+
+    Args:
+        backend: an object with the session hooks, such as ``HarnessBackend(...)``.
+        handlers: functions, or handlers, by task type.
+        settings: see `RunnerSettings`; ``settings.handlers`` are loaded too.
+        plugins: more plugins, for this runner only: modules or objects with hook implementations.
+        state_dir: the state folder; default: under the user's state folder, by backend and name.
+        installed: also load the installed plugins. Off in a library, on in the ``delegate`` command.
+
+    Example::
+
+        runner = Runner(HarnessBackend(settings), {"fib": fib})
+        await runner.run()
+    """
+
+    def __init__(
+        self,
+        backend: object,
+        handlers: Mapping[str, Callable[..., Any]] | None = None,
+        *,
+        settings: RunnerSettings | None = None,
+        plugins: Iterable[object] = (),
+        state_dir: Path | None = None,
+        installed: bool = False,
+    ) -> None:
+        self.settings = settings or RunnerSettings()
+        self.name = self.settings.name or socket.gethostname()
+        self.plugins = Plugins(backend, plugins)
+        if installed:
+            self.plugins.load_installed(disabled=self.settings.disabled_plugins, strict=self.settings.strict)
+        self.plugins.load_named(self.settings.plugins)
+        self.handlers = self._collect_handlers(handlers or {})
+        self.state_dir = state_dir or self.settings.state_dir or default_state_folder(backend, self.name)
+        self.slots = Slots(self._capacity(backend), {**self.handlers.limits(), **self.settings.limits})
+        self.state = "new"
+        self.reason = ""
+        self._ending = _Ending()
+        self._observers = Observers(self.plugins)
+        self._core: Core | None = None
+        self._intake: Intake | None = None
+        self._connection: Connection | None = None
+        self._since = time.monotonic()
+
+    def _collect_handlers(self, functions: Mapping[str, Callable[..., Any]]) -> HandlerRegistry:
+        registry = HandlerRegistry()
+        registry.add_functions(functions, "the program")
+        for source in self.settings.handlers:
+            registry.add_all(load_handlers(source), source)
+        for plugin, contributed in self.plugins.collect("task_handlers"):
+            registry.add_all(contributed, f"plugin {plugin}")
+        if registry.get(script.task_type) is None:
+            registry.add(script, "delegate-core")
+        return registry
+
+    def _capacity(self, backend: object) -> int:
+        default: int = getattr(backend, "default_capacity", 10)
+        return self.settings.capacity or default
+
+    # ------------------------------------------------------------------ steering
+
+    def drain(self, reason: str = "asked to drain") -> None:
+        """Take no new task, finish what runs within ``drain_timeout``, deliver everything, deregister, leave."""
+        self._ending.ask(reason, cancel=False)
+
+    def stop(self, reason: str = "asked to stop") -> None:
+        """Drain without waiting: cancel what runs, with its grace."""
+        self._ending.ask(reason, cancel=True)
+
+    def pause(self, reason: str = "paused by the operator") -> None:
+        """Take no new task until `resume`. Heartbeats and cancellations go on."""
+        self.slots.hold(_PAUSED, reason)
+        self._enter("paused", reason)
+
+    def resume(self) -> None:
+        """Take tasks again."""
+        self.slots.unhold(_PAUSED)
+        if self.state == "paused":
+            self._enter("running", "resumed")
+
+    def cancel(self, task_id: str) -> bool:
+        """Cancel a running task on the operator's behalf; False if there is none of this id."""
+        if self._core is None or self._intake is None or task_id not in self._core.executions:
+            return False
+        self._intake.cancel(task_id, CancelCause.OPERATOR, "by the operator")
+        return True
+
+    # ------------------------------------------------------------------ its life
+
+    async def run(self) -> None:
+        """Run until drained or stopped. Cancelling it leaves at once; the journal keeps what was going on.
+
+        Raises:
+            DelegateError: why it could not start, or had to end; see ``delegate_core.errors`` for the kinds.
+        """
+        self._since = time.monotonic()
+        with StateFolder(self.state_dir) as folder, Journal(folder, durable=self.settings.durable) as journal:
+            async with self._lives() as spawn:
+                core = self._core = self._make_core(folder, journal, spawn)
+                self._intake = Intake(core)
+                self._connection = Connection(core, self._intake, self._registration(core))
+                try:
+                    await self._connected(core, self._intake, self._connection)
+                finally:
+                    with anyio.CancelScope(shield=True), anyio.move_on_after(_LAST_WORDS):
+                        await self._connection.close()
+                    self._enter("stopped", self.reason)
+        self._ending.raise_error()
+
+    @asynccontextmanager
+    async def _lives(self) -> AsyncIterator[Callable[..., None]]:
+        """The task group that owns every task's life. What is still there at the end is in the journal too."""
+        async with anyio.create_task_group() as group:
+            yield group.start_soon
+            group.cancel_scope.cancel()
+
+    def _make_core(self, folder: StateFolder, journal: Journal, spawn: Callable[..., None]) -> Core:
+        return Core(
+            settings=self.settings,
+            plugins=self.plugins,
+            backend=Backend(self.plugins),
+            handlers=self.handlers,
+            observers=self._observers,
+            slots=self.slots,
+            folder=folder,
+            journal=journal,
+            instance=journal.instance(),
+            dispatch=dispatcher(self.plugins, self.handlers),
+            spawn=spawn,
+            interrupted=self._interrupted,
+        )
+
+    def _registration(self, core: Core) -> Registration:
+        return Registration(
+            name=self.name,
+            instance=core.instance,
+            task_types=self.handlers.types(),
+            tags=tuple(self.settings.tags),
+            capacity=self.slots.capacity,
+        )
+
+    async def _connected(self, core: Core, intake: Intake, connection: Connection) -> None:
+        """Register, take over what an earlier life left, and work until the end is asked for."""
+        self._enter("registering", "")
+        session = await self._first_session(connection)
+        if session is None:
+            return
+        await Recovery(core, intake).start(session)
+        if not self._ending.asked.is_set():
+            self._enter("running", "")
+        async with anyio.create_task_group() as loops:
+            loops.start_soon(connection.keep)
+            await self._ending.asked.wait()
+            await self._wind_down(core)
+            loops.cancel_scope.cancel()
+        await self._say_goodbye(core, connection)
+
+    async def _first_session(self, connection: Connection) -> Session | None:
+        """None: the end was asked for before the server answered."""
+        session: Session | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._give_up, group.cancel_scope)
+            try:
+                session = await connection.open(self.settings.register_timeout or None)
+            except Interrupt as interrupt:
+                self._ending.ask(interrupt.reason, cancel=True, error=getattr(interrupt, "error", None))
+            except DelegateError as error:
+                self._ending.ask(str(error), cancel=True, error=error)
+            group.cancel_scope.cancel()
+        return session
+
+    async def _give_up(self, scope: anyio.CancelScope) -> None:
+        await self._ending.asked.wait()
+        scope.cancel()
+
+    # ------------------------------------------------------------------ ending
+
+    def _interrupted(self, interrupt: Interrupt, session: Session) -> None:
+        """A hook of a session asked for a change."""
+        if isinstance(interrupt, Moved | Lapsed):
+            if self._connection is not None:
+                self._connection.interrupt(interrupt, session)
+            return
+        error: DelegateError | None = getattr(interrupt, "error", None)
+        self._ending.ask(interrupt.reason, cancel=isinstance(interrupt, Stop), error=error)
+
+    async def _wind_down(self, core: Core) -> None:
+        """Let running tasks finish, or end them; then deliver, all within ``drain_timeout`` seconds."""
+        ending = self._ending
+        self.slots.hold(_DRAINING, ending.reason)
+        self._enter("draining", ending.reason)
+        deadline = anyio.current_time() + self.settings.drain_timeout
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._end_tasks, core, deadline)
+            with anyio.move_on_at(deadline):
+                await core.wait_until(lambda: not core.taken and not core.logs_open)
+            group.cancel_scope.cancel()
+        if core.taken:
+            self._leave_behind(core)
+
+    async def _end_tasks(self, core: Core, deadline: float) -> None:
+        """Wait for a stop, or for the drain's time less what ending needs; then cancel what runs."""
+        patience = deadline - self.settings.grace - _LAST_WORDS
+        with anyio.move_on_at(patience):
+            await self._ending.cancelling.wait()
+        if not core.executions:
+            return
+        self._enter("stopping", self._ending.reason)
+        cut_short = not self._ending.cancelling.is_set()
+        for execution in list(core.executions.values()):
+            _log.warning("task %s: cancelled, the runner stops", execution.task.id)
+            execution.cancel(CancelCause.STOPPED)
+        if cut_short:
+            limit = f"{self.settings.drain_timeout:g}s"
+            self._ending.spoil(f"tasks still ran near the end of the drain's {limit} and were cancelled")
+
+    def _leave_behind(self, core: Core) -> None:
+        """Name what is not settled. It is in the journal; the next start sees to it."""
+        ids = ", ".join(sorted(core.taken)[:5]) + (", …" if len(core.taken) > 5 else "")
+        self._ending.spoil(
+            f"{len(core.taken)} tasks are not settled with the server ({ids}); "
+            f"start this runner again with the state folder {self.state_dir} to deliver them"
+        )
+
+    async def _say_goodbye(self, core: Core, connection: Connection) -> None:
+        """Deregister, unless the server would end by it what we still owe."""
+        session = connection.session
+        if session is None or core.taken:
+            return
+        with anyio.move_on_after(_LAST_WORDS):
+            try:
+                await core.backend.deregister(session)
+            except Exception as error:  # noqa: BLE001 - the server forgets us by itself
+                _log.warning("could not deregister: %s", describe(error))
+
+    def _enter(self, state: str, reason: str) -> None:
+        if state != self.state:
+            self.state, self.reason = state, reason
+            self._observers.runner_state(state=state, reason=reason)
+
+    # ------------------------------------------------------------------ looking
+
+    def snapshot(self) -> Snapshot:
+        """What it is doing now."""
+        now = time.monotonic()
+        core, connection = self._core, self._connection
+        executions = list(core.executions.values()) if core else []
+        counters = core.counters if core else None
+        session = connection.session if connection else None
+        ages = (
+            (connection.last_heartbeat, connection.last_poll, connection.last_contact)
+            if connection
+            else (None,) * 3
+        )
+        since_heartbeat, since_poll, since_contact = (None if at is None else now - at for at in ages)
+        return Snapshot(
+            name=self.name,
+            state=self.state,
+            reason=self.reason,
+            session=session.description if session else "",
+            capacity=self.slots.capacity,
+            used=self.slots.used,
+            uptime=now - self._since,
+            since_heartbeat=since_heartbeat,
+            since_poll=since_poll,
+            since_contact=since_contact,
+            ready=self.state == "running"
+            and since_contact is not None
+            and since_contact < self.settings.ready_within,
+            trouble=connection.trouble if connection else "",
+            holds=tuple(self.slots.holds.values()),
+            running=tuple(
+                RunningTask(
+                    id=one.task.id,
+                    type=one.task.type,
+                    elapsed=None if one.started is None else now - one.started,
+                    timeout=one.timeout,
+                    last_line=one.last_line,
+                    cancelling=one.cause is not None,
+                )
+                for one in executions
+            ),
+            claimed=counters.claimed if counters else 0,
+            finished=dict(counters.finished) if counters else {},
+            delivered=counters.delivered if counters else 0,
+            undeliverable=counters.undeliverable if counters else 0,
+            backlog=core.backlog if core else 0,
+            abandoned_threads=core.abandoned if core else 0,
+            logs_open=core.logs_open if core else 0,
+        )
+
+
+class _Ending:
+    """Whether and how the runner is to end, and with which error."""
+
+    def __init__(self) -> None:
+        self.asked = anyio.Event()
+        self.cancelling = anyio.Event()
+        self.reason = ""
+        self._error: DelegateError | None = None
+        self._spoilt: list[str] = []
+
+    def ask(self, reason: str, *, cancel: bool, error: DelegateError | None = None) -> None:
+        """Ask for a drain, or with ``cancel`` for a stop. The first reason and the first error count."""
+        if not self.asked.is_set():
+            self.reason = reason
+            self.asked.set()
+        if self._error is None:
+            self._error = error
+        if cancel:
+            self.cancelling.set()
+
+    def spoil(self, what: str) -> None:
+        """The end was not a clean one."""
+        _log.warning("%s", what)
+        self._spoilt.append(what)
+
+    def raise_error(self) -> None:
+        """Raise what the run is to end with."""
+        if self._error is not None:
+            raise self._error
+        if self._spoilt:
+            raise DrainIncomplete("; ".join(self._spoilt))

@@ -1,0 +1,96 @@
+"""Sending a task's log to the server, beside the task and behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from delegate_core.backoff import Backoff
+from delegate_core.logs import LogSink, Stored, TaskLog
+from delegate_core.runner.calls import describe, until_answered
+from delegate_core.runner.core import Core
+
+if TYPE_CHECKING:
+    from delegate_core.runner.execution import Execution
+
+__all__ = ["LogSending"]
+
+_log = logging.getLogger(__name__)
+
+_PATIENCE = 60.0
+"""Seconds after a task's end in which its log may still be opened and uploaded."""
+
+_UPLOADS = 3
+"""Tries of the final upload."""
+
+
+class LogSending:
+    """Opens a sink when a task prints its first line, pumps its batches, and uploads what is to stay.
+
+    Error handling: nothing here touches the task or its result. A service that fails is tried again while the task
+    runs and for a minute behind it; then the log stays in its spool, and the journal says why it is only there.
+    """
+
+    def __init__(self, core: Core, execution: Execution, log: TaskLog, ended: asyncio.Event) -> None:
+        self._core = core
+        self._execution = execution
+        self._spooled = log
+        self._ended = ended
+
+    async def run(self) -> None:
+        """Send all of it, or give up."""
+        self._core.logs_open += 1
+        try:
+            stored = await self._within_patience()
+            if stored is not None:
+                self._note(stored)
+        finally:
+            self._core.logs_open -= 1
+            self._core.change()
+
+    async def _within_patience(self) -> Stored | None:
+        stored: Stored | None = Stored(False, f"the log service did not take it within {_PATIENCE:.0f}s")
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._lose_patience, group.cancel_scope)
+            stored = await self._send()
+            group.cancel_scope.cancel()
+        return stored
+
+    async def _lose_patience(self, scope: anyio.CancelScope) -> None:
+        await self._ended.wait()
+        await anyio.sleep(_PATIENCE)
+        scope.cancel()
+
+    async def _send(self) -> Stored | None:
+        """None: the backend keeps no logs."""
+        core, execution = self._core, self._execution
+        sink = await until_answered(
+            lambda: core.backend.open_log(execution.session, execution.task, ""),
+            f"log of task {execution.task.id}",
+            interrupted=lambda interrupt: core.interrupted(interrupt, execution.session),
+        )
+        if sink is None:
+            return None
+        await self._spooled.pump(sink)
+        return await self._upload(sink)
+
+    async def _upload(self, sink: LogSink) -> Stored:
+        backoff = Backoff()
+        while True:
+            try:
+                return await sink.finish(self._spooled.spool)
+            except Exception as error:  # noqa: BLE001 - a backend's passing fault may be anything
+                if backoff.tries + 1 >= _UPLOADS:
+                    return Stored(False, describe(error))
+                delay = backoff.next()
+                _log.warning("upload of the log of task %s: %s", self._execution.task.id, describe(error))
+            await anyio.sleep(delay)
+
+    def _note(self, stored: Stored) -> None:
+        number, task = self._execution.number, self._execution.task
+        self._core.journal.log_stored(number, "" if stored.stored else stored.reason or "not stored")
+        if not stored.stored:
+            _log.warning("the log of task %s stays on this machine: %s", task.id, stored.reason)

@@ -1,0 +1,83 @@
+"""Slots: the right to execute one task, and what holds it back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import anyio
+
+__all__ = ["Slots"]
+
+
+class Slots:
+    """Counts the tasks that may still be taken: by capacity, by a task type's own limit, and not at all while held.
+
+    Args:
+        capacity: how many tasks may run at once.
+        limits: limits of single task types within it.
+    """
+
+    def __init__(self, capacity: int, limits: Mapping[str, int] | None = None) -> None:
+        self.capacity = capacity
+        self.limits = dict(limits or {})
+        self.holds: dict[str, str] = {}
+        """Why nothing is taken at present: reasons by the name of what holds."""
+        self._taken: Counter[str] = Counter()
+        self._used = 0
+        self._changed = anyio.Event()
+
+    @property
+    def used(self) -> int:
+        """How many slots are taken."""
+        return self._used
+
+    def room(self, task_type: str | None = None) -> int:
+        """How many more tasks could be taken now, of one type or of any."""
+        if self.holds:
+            return 0
+        free = self.capacity - self._used
+        if task_type is not None and task_type in self.limits:
+            free = min(free, self.limits[task_type] - self._taken[task_type])
+        return max(0, free)
+
+    def take(self, task_type: str) -> bool:
+        """Take a slot if there is room for the type."""
+        if self.room(task_type) < 1:
+            return False
+        self.seize(task_type)
+        return True
+
+    def seize(self, task_type: str) -> None:
+        """Take a slot whether or not there is room: for work that an earlier life had claimed."""
+        self._taken[task_type] += 1
+        self._used += 1
+
+    def release(self, task_type: str) -> None:
+        """Give a slot back."""
+        self._taken[task_type] -= 1
+        self._used -= 1
+        self.change()
+
+    def hold(self, name: str, reason: str) -> None:
+        """Take nothing until `unhold` is called with the same name."""
+        self.holds[name] = reason
+
+    def unhold(self, name: str) -> None:
+        """Take tasks again, unless something else holds."""
+        if self.holds.pop(name, None) is not None:
+            self.change()
+
+    def change(self) -> None:
+        """Wake whoever waits for room."""
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def wait_for_change(self) -> None:
+        """Wait until a slot is given back or a hold goes."""
+        await self._changed.wait()
+
+    async def wait_for_room(self) -> None:
+        """Wait until a task of some type could be taken."""
+        while self.room() < 1:
+            await self._changed.wait()

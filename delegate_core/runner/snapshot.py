@@ -1,0 +1,46 @@
+"""What a runner is doing, at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["RunningTask", "Snapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTask:
+    """A task without a result. ``elapsed`` and ``timeout`` are seconds; ``elapsed`` is None before it started."""
+
+    id: str
+    type: str
+    elapsed: float | None
+    timeout: float
+    last_line: str
+    cancelling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A runner at one moment. Ages and durations are seconds; None where nothing has happened yet."""
+
+    name: str
+    state: str
+    reason: str
+    session: str
+    capacity: int
+    used: int
+    uptime: float
+    since_heartbeat: float | None
+    since_poll: float | None
+    since_contact: float | None
+    ready: bool
+    trouble: str
+    holds: tuple[str, ...]
+    running: tuple[RunningTask, ...]
+    claimed: int
+    finished: dict[str, int]
+    delivered: int
+    undeliverable: int
+    backlog: int
+    abandoned_threads: int
+    logs_open: int

@@ -1,0 +1,142 @@
+"""Delegate tokens: made from the account's secret, or given ready."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import jwt
+from joserfc import jwe
+from joserfc.jwk import OctKey
+from joserfc.jwt import encode
+
+from delegate_core.errors import CredentialsError
+from delegate_core.model import Credentials
+
+__all__ = ["MadeTokens", "ReadyToken", "Tokens", "parse_secret"]
+
+LIFETIME = 20 * 60
+"""Seconds that a token is valid: what the Go delegate client asks for."""
+
+RENEWED_AFTER = LIFETIME / 2
+"""Seconds after which a token is made anew."""
+
+_HEADER = {"alg": "dir", "enc": "A128GCM", "typ": "JWT"}
+_SECRET_BYTES = 16
+
+
+class Tokens(Protocol):
+    """Where the token of a request comes from."""
+
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        ...
+
+    def renew(self) -> bool:
+        """After the server called the token expired: get another. False: there is no other."""
+        ...
+
+
+def parse_secret(secret: str) -> bytes:
+    """The key in an account's secret.
+
+    Raises:
+        CredentialsError: it is not 32 hexadecimal digits. The text does not show it.
+    """
+    cure = "copy the delegate token of the account again: 32 hexadecimal digits"
+    try:
+        key = bytes.fromhex(secret.strip())
+    except ValueError:
+        raise CredentialsError(f"the account secret is not hexadecimal; {cure}") from None
+    if len(key) != _SECRET_BYTES:
+        raise CredentialsError(f"the account secret decodes to {len(key)} bytes, {_SECRET_BYTES} needed; {cure}")
+    return key
+
+
+class MadeTokens(Credentials):
+    """Tokens made from the account's secret: JWE, direct encryption with A128GCM, as the manager expects them."""
+
+    def __init__(self, account_id: str, secret: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._account_id = account_id
+        self._key = OctKey.import_key(parse_secret(secret))
+        self._clock = clock
+        self._header = ""
+        self._made = float("-inf")
+
+    def header(self) -> str:
+        """The token, made anew at half its life."""
+        now = self._clock()
+        # Also when the clock was set back, for the token's times would lie in the future.
+        if not 0 <= now - self._made < RENEWED_AFTER:
+            self._header = f"Delegate {self._make(int(now))}"
+            self._made = now
+        return self._header
+
+    def renew(self) -> bool:
+        """Make another at the next call."""
+        self._made = float("-inf")
+        return True
+
+    def _make(self, now: int) -> str:
+        claims = {
+            "iss": "issuer",
+            "sub": self._account_id,
+            "aud": ["audience"],
+            "iat": now,
+            "exp": now + LIFETIME,
+            "jti": str(uuid.uuid4()),
+        }
+        registry = jwe.JWERegistry(algorithms=["dir", "A128GCM"])
+        return encode(_HEADER, claims, self._key, registry=registry)
+
+
+class ReadyToken(Credentials):
+    """A token that somebody else made: sent as it is; one from a file is read again when the server refuses it."""
+
+    def __init__(self, token: str = "", file: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self._file = file
+        self._clock = clock
+        self._token = token or self._read()
+        self._check()
+
+    def header(self) -> str:
+        """The token."""
+        return f"Delegate {self._token}"
+
+    def renew(self) -> bool:
+        """Read the file again; False if that brings nothing new."""
+        if self._file is None:
+            return False
+        before, self._token = self._token, self._read()
+        return self._token != before
+
+    def _read(self) -> str:
+        if self._file is None:
+            return ""
+        try:
+            return self._file.read_text().strip()
+        except OSError as error:
+            raise CredentialsError(f"cannot read the token file {self._file}: {error.strerror}") from None
+
+    def _check(self) -> None:
+        """Refuse what cannot be a token, and a signed one whose time is over. An encrypted one cannot be read."""
+        parts = self._token.count(".") + 1
+        if parts not in {3, 5} or not self._token.isascii():
+            raise CredentialsError("the delegate token is neither a signed (JWS) nor an encrypted (JWE) compact token")
+        expires = _expiry(self._token) if parts == 3 else None
+        if expires is not None and expires <= self._clock():
+            when = datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds")
+            raise CredentialsError(f"the delegate token has expired at {when}; get a new one")
+
+
+def _expiry(token: str) -> float | None:
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError as error:
+        raise CredentialsError(f"the delegate token cannot be read: {error}") from None
+    expires = claims.get("exp")
+    return float(expires) if isinstance(expires, int | float) else None

@@ -1,0 +1,103 @@
+"""Acquiring tasks, the first time, after a lost reply, and after a restart."""
+
+from __future__ import annotations
+
+import time
+
+import anyio
+from pydantic import Field, SecretStr
+
+from delegate_core.model import Ended, Entry, Finish, Forget, JsonValue, Offer, Phase, Run, Task, TaskResult
+from delegate_harness.session import HarnessSession
+from delegate_harness.wire import AcquiredTask
+
+__all__ = ["HarnessTask", "claim", "log_key", "recover"]
+
+_PAUSES = (0.5, 2.0, 5.0)
+"""Seconds before an acquire whose reply was lost is asked again although the answer was "not available"."""
+
+_LEAST_TIME = 1.0
+"""Seconds that a task must have left to be started after a restart."""
+
+
+class HarnessTask(Task):
+    """A task with what must not be journaled: the token for its log."""
+
+    log_token: SecretStr = Field(SecretStr(""), exclude=True)
+
+
+async def claim(session: HarnessSession, offer: Offer, *, again: bool) -> Task | Ended | None:
+    """Acquire a task.
+
+    Asked ``again``, a reply was lost: the manager gives a task again to the instance that has it. Its "not available"
+    is the same answer as for an error of its own, so it is believed at the fourth time only.
+    """
+    acquired = await _acquire(session, offer.task_id)
+    for pause in _PAUSES if again else ():
+        if acquired is not None:
+            break
+        await anyio.sleep(pause)
+        acquired = await _acquire(session, offer.task_id)
+    return None if acquired is None else _accept(acquired, offer)
+
+
+async def _acquire(session: HarnessSession, task_id: str) -> AcquiredTask | None:
+    """The package, if it is assigned to us.
+
+    With an empty instance id the manager wants capabilities proved first, with another's the task is not ours.
+    """
+    instance = session.who.instance
+    acquired = await session.client.acquire(session.delegate_id, task_id, instance)
+    if acquired is None or acquired.delegate.instance_id != instance:
+        return None
+    return acquired
+
+
+def _accept(acquired: AcquiredTask, offer: Offer) -> Task | Ended:
+    task = _task(acquired, offer)
+    if acquired.secret_details or acquired.encryption_configs:
+        reason = "it carries secrets that the delegate has to decrypt, which this runner does not support"
+        return Ended(task, TaskResult.rejected(reason))
+    return task
+
+
+def _task(acquired: AcquiredTask, offer: Offer) -> HarnessTask:
+    state: dict[str, JsonValue] = {"form": "runner" if acquired.runner_response else "legacy"}
+    if key := log_key(acquired):
+        state["log_key"] = key
+    return HarnessTask(
+        id=acquired.id,
+        type=acquired.type or offer.type,
+        data=acquired.data,
+        timeout=acquired.timeout / 1000 if acquired.timeout > 0 else None,
+        masks=tuple(value for value in acquired.secrets if isinstance(value, str)),
+        state=state,
+        log_token=SecretStr(acquired.logging.token),
+    )
+
+
+def log_key(acquired: AcquiredTask) -> str:
+    """The log's base key: the abstractions in their order, ``name:value`` joined by slashes."""
+    return "/".join(f"{name}:{value}" for name, value in acquired.logging.abstractions.items())
+
+
+async def recover(session: HarnessSession, entry: Entry) -> Run | Finish | Forget:
+    """After a restart: what had started is over; what was claimed, or may have been, is asked for again."""
+    if entry.phase is Phase.STARTED:
+        return Finish(TaskResult.lost_in_crash())
+    answer = await claim(session, Offer(entry.task_id, entry.type, entry.offer), again=True)
+    if answer is None:
+        return Forget("the manager does not give it to us again")
+    if isinstance(answer, Ended):
+        return Finish(answer.result)
+    return _in_time(answer, entry)
+
+
+def _in_time(task: Task, entry: Entry) -> Run | Finish:
+    """The manager's clock for a task runs from the first claim on."""
+    if task.timeout is None:
+        return Run(task)
+    left = task.timeout - (time.time() - (entry.claimed or entry.created))
+    if left < _LEAST_TIME:
+        return Finish(TaskResult.timed_out(task.timeout))
+    return Run(task.model_copy(update={"timeout": min(left, task.timeout)}))

@@ -1,0 +1,169 @@
+"""Logs of Harness tasks: a live stream, and the whole log at the end, in the log service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from pydantic_core import to_json
+
+from delegate_core.http import Reply, Transport, TransportError
+from delegate_core.logs import LogLine, LogSink, Spool, Stored
+from delegate_core.model import Task
+from delegate_harness.claiming import HarnessTask
+
+if TYPE_CHECKING:
+    from delegate_harness.session import HarnessSession
+
+__all__ = ["LogService", "ServiceSink", "open_sink"]
+
+_log = logging.getLogger(__name__)
+
+_OPEN_TIMEOUT, _WRITE_TIMEOUT, _UPLOAD_TIMEOUT, _CLOSE_TIMEOUT = 10.0, 15.0, 60.0, 15.0
+
+_LONGEST_LINE = 25_000
+"""Bytes: the service cuts lines a little above this, and says so in the line."""
+
+
+class LogServiceFault(Exception):
+    """The log service answered with an error."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+async def open_sink(session: HarnessSession, task: Task, stream: str, address: str | None) -> LogSink | None:
+    """Open the log of a task, or of one of its steps. None: there is no service, or the task names no log.
+
+    The token comes with the task; without one the manager is asked for it.
+    """
+    key = _key(task, stream)
+    if not address or not key:
+        return None
+    token = task.log_token.get_secret_value() if isinstance(task, HarnessTask) else ""
+    token = token or await session.client.logging_token()
+    service = LogService(session.client.transport, address, session.client.account_id, token)
+    await service.open(key)
+    return ServiceSink(service, key)
+
+
+def _key(task: Task, stream: str) -> str:
+    base = task.state.get("log_key", "") if isinstance(task.state, dict) else ""
+    return f"{base}-commandUnit:{stream}" if base and stream else str(base or "")
+
+
+class LogService:
+    """Calls of one account to one log service. Keys hold slashes and colons and are escaped here."""
+
+    def __init__(self, transport: Transport, base: str, account_id: str, token: str) -> None:
+        self._transport = transport
+        self._base = base.rstrip("/")
+        self._account_id = account_id
+        self._headers = {"X-Harness-Token": token, "Content-Type": "application/json"}
+
+    async def open(self, key: str) -> None:
+        """POST stream: a new one; an open one of this key is emptied."""
+        await self._call("POST", "/stream", key, timeout=_OPEN_TIMEOUT)
+
+    async def write(self, key: str, lines: Sequence[LogLine]) -> None:
+        """PUT stream."""
+        await self._call("PUT", "/stream", key, _json(map(_wire_line, lines)), timeout=_WRITE_TIMEOUT)
+
+    async def close(self, key: str) -> None:
+        """DELETE stream: who follows it sees the end."""
+        await self._call("DELETE", "/stream", key, timeout=_CLOSE_TIMEOUT)
+
+    async def upload(self, key: str, body: bytes) -> None:
+        """The whole log, to a link that the service gives, or where that fails, to the service itself."""
+        try:
+            reply = await self._call("POST", "/blob/link/upload", key, timeout=_OPEN_TIMEOUT)
+            link = str(reply.json()["link"])
+            stored = await self._transport.request("PUT", link, headers={}, body=body, timeout=_UPLOAD_TIMEOUT)
+            _check(stored, "upload link")
+        except (TransportError, LogServiceFault, KeyError, TypeError):
+            await self._call("POST", "/blob", key, body, timeout=_UPLOAD_TIMEOUT)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        key: str,
+        body: bytes | None = None,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the transport bounds it
+    ) -> Reply:
+        url = f"{self._base}{path}?{urlencode({'accountID': self._account_id, 'key': key})}"
+        reply = await self._transport.request(method, url, headers=self._headers, body=body, timeout=timeout)
+        return _check(reply, f"{self._base}{path}")
+
+
+class ServiceSink:
+    """One open stream of the log service."""
+
+    def __init__(self, service: LogService, key: str) -> None:
+        self._service = service
+        self._key = key
+
+    async def write(self, lines: Sequence[LogLine]) -> None:
+        """Send a batch. Where the service does not know the stream any more (it restarted), open it again first."""
+        try:
+            await self._service.write(self._key, lines)
+        except LogServiceFault as fault:
+            if fault.status != 400:
+                raise
+            await self._service.open(self._key)
+            await self._service.write(self._key, lines)
+
+    async def finish(self, spool: Spool) -> Stored:
+        """Upload the whole log, then close the stream: so a reader finds the one before the other ends."""
+        await self._service.upload(self._key, _blob(spool))
+        try:
+            await self._service.close(self._key)
+        except LogServiceFault:
+            _log.debug("the stream %s had been closed", self._key)
+        return Stored(stored=True)
+
+
+def _check(reply: Reply, where: str) -> Reply:
+    if not 200 <= reply.status < 300:
+        text = " ".join(reply.body[:200].decode("utf-8", "replace").split())
+        raise LogServiceFault(f"the log service ({where}) answered {reply.status}: {text}", reply.status)
+    return reply
+
+
+def _blob(spool: Spool) -> bytes:
+    """The spool as newline-delimited JSON; what the spool had to drop is said in its first line."""
+    lines = list(_all_lines(spool))
+    if spool.dropped.lines:
+        first = lines[0] if lines else LogLine(0, 0.0, "warn", "")
+        notice = f"[the first {spool.dropped.lines} lines were dropped: the log is larger than its limit]"
+        lines.insert(0, LogLine(first.position, first.time, "warn", notice))
+    return b"".join(to_json(_wire_line(line)) + b"\n" for line in lines)
+
+
+def _all_lines(spool: Spool) -> Iterable[LogLine]:
+    position = spool.first
+    while lines := spool.read(position):
+        yield from lines
+        position = lines[-1].position + 1
+
+
+def _wire_line(line: LogLine) -> dict[str, object]:
+    text = line.text
+    if len(text) > _LONGEST_LINE // 4:
+        text = text.encode()[:_LONGEST_LINE].decode("utf-8", "ignore")
+    return {
+        "level": line.level,
+        "pos": line.position,
+        "out": text + "\n",
+        "time": datetime.fromtimestamp(line.time, UTC).isoformat().replace("+00:00", "Z"),
+        "args": None,
+    }
+
+
+def _json(values: Iterable[dict[str, object]]) -> bytes:
+    return to_json(list(values))

@@ -1,0 +1,157 @@
+"""The Harness backend as a plugin: hook implementations, a line of glue each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from pydantic import BaseModel
+
+from delegate_core.development import DevelopmentServer
+from delegate_core.http import TlsOptions, open_transport
+from delegate_core.logs import LogSink
+from delegate_core.markers import hookimpl
+from delegate_core.model import (
+    Credentials,
+    Delivery,
+    Ended,
+    Entry,
+    Finish,
+    Forget,
+    Offer,
+    Registration,
+    Run,
+    SessionIdentity,
+    Task,
+    TaskResult,
+)
+from delegate_core.runner import Inbox
+from delegate_core.settings import RunnerSettings
+from delegate_harness import claiming
+from delegate_harness.auth import MadeTokens, ReadyToken
+from delegate_harness.client import ManagerClient, parse_endpoint
+from delegate_harness.logs import open_sink
+from delegate_harness.polling import Poller
+from delegate_harness.registration import Registrar
+from delegate_harness.reporting import Reporter
+from delegate_harness.session import HarnessSession
+from delegate_harness.settings import HarnessSettings
+
+__all__ = ["HarnessBackend"]
+
+_POLL_INTERVAL = 3.0
+
+
+class HarnessBackend:
+    """The client of one Harness manager.
+
+    Args:
+        settings: or the fields of `HarnessSettings` by keyword.
+    """
+
+    name = "harness"
+    default_capacity = 100
+    """As many workers as the Go delegate client has."""
+
+    def __init__(self, settings: HarnessSettings | None = None, **fields: object) -> None:
+        self.settings = settings or HarnessSettings.model_validate(fields)
+        self.endpoint = parse_endpoint(self.settings.endpoint)
+        self._registrar = Registrar(self.settings.heartbeat_interval)
+        self._reporter = Reporter(reject_to_others=self.settings.reject_to_others)
+        self._runner = RunnerSettings()
+        self._client: ManagerClient | None = None
+
+    @hookimpl
+    async def authenticate(self, settings: RunnerSettings) -> Credentials:
+        """Tokens from the secret, or the ready one."""
+        self._runner = settings
+        return _tokens(self.settings)
+
+    @hookimpl
+    async def register(self, registration: Registration, credentials: Credentials) -> HarnessSession:
+        """Register at the endpoint, or where we were sent."""
+        client = self._connect(cast("MadeTokens | ReadyToken", credentials))
+        return await self._registrar.register(registration, client.at(parse_endpoint(registration.address or client.base)))
+
+    def _connect(self, tokens: MadeTokens | ReadyToken) -> ManagerClient:
+        """The client: one pool of connections for all sessions."""
+        if self._client is None:
+            transport = open_transport(_tls(self._runner), kind=self._runner.transport)
+            self._client = ManagerClient(transport, self.endpoint, self.settings.account_id, tokens)
+        return self._client
+
+    @hookimpl
+    async def resume(self, identity: SessionIdentity, session: HarnessSession) -> HarnessSession | None:
+        """Sessions of this account at an address of ours."""
+        known = identity.server in {self.endpoint, session.client.base}
+        if not known or identity.account != session.client.account_id:
+            return None
+        return session.elsewhere(session.client.at(identity.server), identity.runner_id)
+
+    @hookimpl
+    async def fetch_tasks(self, session: HarnessSession, inbox: Inbox) -> None:
+        """Poll task-events."""
+        await Poller(session, inbox, interval=self._runner.poll_interval or _POLL_INTERVAL).run()
+
+    @hookimpl
+    async def claim(self, session: HarnessSession, offer: Offer, again: bool) -> Task | Ended | None:  # noqa: FBT001 - the spec's
+        """Acquire."""
+        claimed = await claiming.claim(session, offer, again=again)
+        if claimed is not None:
+            self._reporter.claimed(claimed.task if isinstance(claimed, Ended) else claimed)
+        return claimed
+
+    @hookimpl
+    async def open_log(self, session: HarnessSession, task: Task, stream: str) -> LogSink | None:
+        """Open a stream of the log service, where there is one."""
+        return await open_sink(session, task, stream, self.settings.log_url)
+
+    @hookimpl
+    async def report(self, session: HarnessSession, task: Task, result: TaskResult) -> Delivery:
+        """Send the result."""
+        return await self._reporter.report(session, task, result)
+
+    @hookimpl
+    async def recover(self, session: HarnessSession, entry: Entry) -> Run | Finish | Forget:
+        """Acquire again, or end."""
+        return await claiming.recover(session, entry)
+
+    @hookimpl
+    async def heartbeat(self, session: HarnessSession) -> None:
+        """Send a heartbeat."""
+        await self._registrar.heartbeat(session)
+
+    @hookimpl
+    async def deregister(self, session: HarnessSession) -> None:
+        """Unregister."""
+        await self._registrar.deregister(session)
+
+
+@hookimpl
+def settings_model() -> type[BaseModel]:
+    """What the backend's flags, variables and table may say."""
+    return HarnessSettings
+
+
+@hookimpl
+def create_backend(settings: HarnessSettings) -> HarnessBackend:
+    """One backend for one runner."""
+    return HarnessBackend(settings)
+
+
+@hookimpl
+def development_server(options: Mapping[str, str]) -> DevelopmentServer:
+    """The embedded manager, behind the commands of ``delegate dev``."""
+    from delegate_harness.development import HarnessDevelopmentServer  # noqa: PLC0415 - a runner needs no server
+
+    return HarnessDevelopmentServer(options)
+
+
+def _tokens(settings: HarnessSettings) -> MadeTokens | ReadyToken:
+    if settings.account_secret is not None:
+        return MadeTokens(settings.account_id, settings.account_secret.get_secret_value())
+    return ReadyToken(settings.token.get_secret_value() if settings.token else "", settings.token_path)
+
+
+def _tls(settings: RunnerSettings) -> TlsOptions:
+    return TlsOptions(settings.ca_files, settings.client_certificate, settings.client_key, settings.insecure)
