@@ -1,1 +1,19 @@
-"""The log path: mask, spool, batches."""
+"""What tasks print, on its way to the server: masked, cut into lines, spooled on disk, sent in batches."""
+
+from delegate_core.logs.lines import LineSplitter
+from delegate_core.logs.mask import Mask, MaskStream
+from delegate_core.logs.segment import LogLine
+from delegate_core.logs.spool import Dropped, Spool
+from delegate_core.logs.tasklog import LogSink, Stored, TaskLog
+
+__all__ = [
+    "Dropped",
+    "LineSplitter",
+    "LogLine",
+    "LogSink",
+    "Mask",
+    "MaskStream",
+    "Spool",
+    "Stored",
+    "TaskLog",
+]

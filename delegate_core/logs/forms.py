@@ -1,0 +1,125 @@
+"""The shapes in which a secret may turn up in a log: as it is, line by line, and encoded.
+
+Each form is a function from the secret's value to texts that must not be shown. To cover another encoding,
+write one more function and add it to `FORMS`.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+__all__ = ["FORMS", "MIN_LENGTH", "Form", "patterns"]
+
+Form = Callable[[str], Iterable[str]]
+
+MIN_LENGTH: Final = 3
+"""Characters (surrounding whitespace apart) below which a text is never masked: it would match everywhere."""
+
+_MIN_BASE64: Final = 8
+"""Characters of base64 that must be certain: a shorter run would hit words and paths that hide nothing."""
+
+_BASE64_COLUMNS: Final = (64, 76)
+"""Where `openssl base64` and PEM (64), `base64` and MIME (76) break their lines."""
+
+_URL_SAFE: Final = ("", "/", "!~*'()")
+"""What encoders leave alone beside letters, digits and `_.-~`: strict ones nothing, path encoders the slash,
+and JavaScript's `encodeURIComponent` these marks."""
+
+_HTML: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
+"""What Go's JSON encoder escapes so that its output may stand inside HTML."""
+
+
+def plain(value: str) -> Iterator[str]:
+    """The value itself, and without the whitespace around it."""
+    yield value
+    yield value.strip()
+
+
+def lines(value: str) -> Iterator[str]:
+    """Each line of the value, without its indentation and line end: logs are read and cut line by line."""
+    for line in value.split("\n"):
+        yield line.strip()
+
+
+def base64_runs(value: str) -> Iterator[str]:
+    """What base64 makes of the value wherever it stands inside the encoded data, in both alphabets.
+
+    A character holds 6 bits, so the value may begin at one of three places within a group of 4 characters.
+    Characters that also hold bits of what stands before or after the value are left out, and with them the
+    padding. Runs of fewer than 8 certain characters are left out too, so a value needs 6 bytes (8 to be found
+    at every offset).
+    """
+    for text in _seeds(value):
+        for offset in range(3):
+            yield from _both_alphabets(_certain_base64(_encode(text), offset))
+
+
+def base64_lines(value: str) -> Iterator[str]:
+    """The lines of the value's base64 where the encoder wraps them: a key is longer than one line."""
+    for text in _seeds(value):
+        run = _certain_base64(_encode(text), offset=0)
+        for columns in _BASE64_COLUMNS:
+            for start in range(0, len(run) if len(run) > columns else 0, columns):
+                yield from _both_alphabets(run[start : start + columns])
+
+
+def url_quoted(value: str) -> Iterator[str]:
+    """The value as part of a URL or of form data, with upper-case and lower-case hex digits."""
+    for text in _seeds(value):
+        data = _encode(text)
+        for quoted in {quote_plus(data), *(quote(data, safe=safe) for safe in _URL_SAFE)}:
+            yield quoted
+            yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
+
+
+def json_escaped(value: str) -> Iterator[str]:
+    """The value inside a JSON string: non-ASCII characters escaped or not, and HTML's marks as Go does."""
+    for text in _seeds(value):
+        for ensure_ascii in (True, False):
+            escaped = json.dumps(text, ensure_ascii=ensure_ascii)[1:-1]
+            yield escaped
+            yield escaped.translate(_HTML)
+
+
+FORMS: Final[tuple[Form, ...]] = (plain, lines, base64_runs, base64_lines, url_quoted, json_escaped)
+
+
+def patterns(value: str, forms: Iterable[Form] = FORMS) -> frozenset[bytes]:
+    """All byte strings to hide for one secret; empty if the value is too short to be masked at all."""
+    texts = {text for form in forms for text in form(value) if len(text.strip()) >= MIN_LENGTH}
+    return frozenset(encoded for text in texts for encoded in _encodings(text))
+
+
+def _seeds(value: str) -> set[str]:
+    """What is worth encoding: the value, and the value as a shell's `$(...)` or an editor would trim it."""
+    return {text for text in plain(value) if len(text.strip()) >= MIN_LENGTH}
+
+
+def _certain_base64(data: bytes, offset: int) -> str:
+    """The base64 characters that hold bits of `data` only, if `offset` unknown bytes stand before it."""
+    encoded = base64.b64encode(bytes(offset) + data).decode()
+    first = -(-offset * 8 // 6)
+    end = (offset + len(data)) * 8 // 6
+    return encoded[first:end]
+
+
+def _both_alphabets(run: str) -> Iterator[str]:
+    if len(run) >= _MIN_BASE64:
+        yield run
+        yield run.translate(str.maketrans("+/", "-_"))
+
+
+def _encode(text: str) -> bytes:
+    """UTF-8 that never fails, since the error would carry the secret: lone surrogates count as characters."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _encodings(text: str) -> Iterator[bytes]:
+    """UTF-8, and the raw bytes that Python smuggles into a str as surrogates when it reads an environment."""
+    yield _encode(text)
+    with suppress(UnicodeEncodeError):
+        yield text.encode("utf-8", "surrogateescape")
