@@ -90,7 +90,7 @@ class DrainIncomplete(DelegateError):
     exit_code = 8
 
 
-class Interrupt(Exception):  # noqa: N818 - control flow between a backend and the core, not an error
+class Interrupt(Exception):
     """The session cannot go on as it is. Raised by any hook of the session."""
 
     def __init__(self, reason: str) -> None:
@@ -129,7 +129,7 @@ class Lapsed(Interrupt):
     """The server does not know this session any more: register again at the same address."""
 
 
-class Retry(Exception):  # noqa: N818 - the name says what the core does with it
+class Retry(Exception):
     """A passing fault whose delay the server has named (``Retry-After``), in seconds."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:

@@ -69,9 +69,7 @@ def _check_colour(hook: str, found: pluggy.HookImpl, name: str) -> None:
         known = ", ".join(sorted(_spec_names()))
         raise PluginError(f"plugin {name} implements the unknown hook {hook!r}; the hooks are: {known}")
     if found.hookwrapper or found.wrapper:
-        raise PluginError(
-            f"plugin {name}: hook {hook} cannot be wrapped; implement it with tryfirst=True instead"
-        )
+        raise PluginError(f"plugin {name}: hook {hook} cannot be wrapped; implement it with tryfirst=True instead")
     wanted, given = inspect.iscoroutinefunction(spec), inspect.iscoroutinefunction(found.function)
     if wanted != given:
         need, have = ("async def", "def") if wanted else ("def", "async def")

@@ -20,7 +20,7 @@ at each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from delegate_core.markers import hookspec
 
@@ -87,7 +87,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def task_handlers(self) -> Iterable[Handler] | None:
+    def task_handlers(self) -> Iterable[Handler[..., Any]] | None:
         """The task handlers that this plugin brings; see ``delegate_core.handler``.
 
         Called on every plugin once a runner. Two plugins that serve one task type are a conflict, which names both.

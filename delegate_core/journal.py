@@ -47,7 +47,7 @@ CREATE TABLE processes (entry INTEGER NOT NULL, identity TEXT NOT NULL, PRIMARY 
 """
 
 _ENTRY = (
-    "SELECT number, task_id, type, s.identity, phase, offer, state, timeout, created, claimed, started, finished,"
+    "SELECT number, task_id, type, s.identity AS session, phase, offer, state, timeout, created, claimed, started, finished,"
     " delivered, result, note, progressed, log FROM entries e JOIN sessions s ON s.key = e.session"
 )
 _SETTLED = ("delivered", "undeliverable")
@@ -170,9 +170,7 @@ class Journal:
 
     def _connect(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=64
-        )
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=64)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -252,9 +250,7 @@ class Journal:
 
     async def started(self, number: int) -> None:
         """Record that the task is about to run: from here on it is never run again."""
-        await self._write(
-            "UPDATE entries SET phase = 'started', started = ? WHERE number = ?", self._clock(), number
-        )
+        await self._write("UPDATE entries SET phase = 'started', started = ? WHERE number = ?", self._clock(), number)
 
     async def progressing(self, number: int) -> None:
         """Record that a progress event is about to be sent."""
@@ -333,7 +329,9 @@ class Journal:
 
     def _entries(self, sql: str) -> list[Entry]:
         try:
-            return [_entry(row) for row in self._connection.execute(sql)]
+            cursor = self._connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            return [_entry(row) for row in cursor.execute(sql)]
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
@@ -394,20 +392,17 @@ def _load(text: str | None) -> JsonValue:
     return value
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    number, task_id, kind, session, phase, offer, state, timeout, *times, result, note, progressed, log = row
+def _entry(row: sqlite3.Row) -> Entry:
+    given = dict(row)
+    result = given.pop("result")
     return Entry(
-        number,
-        task_id,
-        kind,
-        SessionIdentity.model_validate_json(session),
-        Phase(phase),
-        _load(offer),
-        _load(state),
-        timeout,
-        *times,
-        TaskResult.model_validate_json(result) if result else None,
-        note,
-        bool(progressed),
-        log,
+        **{
+            **given,
+            "session": SessionIdentity.model_validate_json(given["session"]),
+            "phase": Phase(given["phase"]),
+            "offer": _load(given["offer"]),
+            "state": _load(given["state"]),
+            "progressed": bool(given["progressed"]),
+        },
+        result=TaskResult.model_validate_json(result) if result else None,
     )

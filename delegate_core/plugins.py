@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import pluggy
+from pydantic import BaseModel
 
 from delegate_core.errors import DelegateError, PluginError
 from delegate_core.hooks import Implementation, check_signatures, implementation_of, implementations
@@ -23,11 +24,12 @@ from delegate_core.markers import PROJECT
 
 __all__ = [
     "BACKENDS",
-    "PLUGINS",
     "NEEDED_OF_A_BACKEND",
+    "PLUGINS",
     "Found",
     "Plugins",
     "backend_module",
+    "contribution",
     "installed",
     "settings_model_of",
 ]
@@ -100,18 +102,22 @@ def backend_module(name: str) -> ModuleType:
             f"  a backend comes with its plugin, for example: pip install delegate-{name}"
         )
     if len(matching) > 1:
-        raise PluginError(
-            f"backend {name!r} is offered twice: {' and '.join(map(str, matching))}; uninstall one"
-        )
+        raise PluginError(f"backend {name!r} is offered twice: {' and '.join(map(str, matching))}; uninstall one")
     return matching[0].load()
 
 
-def settings_model_of(module: ModuleType) -> Any:
-    """The settings model that a backend's module brings, or None."""
+def contribution(module: ModuleType, hook: str, **given: object) -> Any:
+    """What a backend's module answers to one of its own hooks; None where it does not implement it."""
     manager = _manager()
     _register(manager, module, module.__name__)
-    found = implementation_of(manager, "settings_model", module)
-    return found() if found else None
+    found = implementation_of(manager, hook, module)
+    return found(**given) if found else None
+
+
+def settings_model_of(module: ModuleType) -> type[BaseModel] | None:
+    """The settings model that a backend's module brings."""
+    model: type[BaseModel] | None = contribution(module, "settings_model")
+    return model
 
 
 class Plugins:
@@ -173,9 +179,7 @@ class Plugins:
             try:
                 module = importlib.import_module(name)
             except Exception as error:
-                raise PluginError(
-                    f"plugin {name} cannot be imported: {type(error).__name__}: {error}"
-                ) from error
+                raise PluginError(f"plugin {name} cannot be imported: {type(error).__name__}: {error}") from error
             self._add(module, name)
 
     def addressed(self, hook: str) -> Implementation | None:
@@ -220,7 +224,7 @@ class Observer:
         for implementation in self._implementations:
             try:
                 implementation(**given)
-            except Exception:
+            except Exception:  # noqa: BLE001 - a plugin may raise anything
                 _log.exception("plugin %s failed in %s", implementation.plugin, self._hook)
 
 

@@ -1,27 +1,16 @@
-"""Development servers: an embedded control plane with the real one's interface, and the commands that steer it.
-
-A backend brings the server (`DevelopmentServer`); the core runs it beside a small control interface of its own, which
-``delegate submit``, ``cancel``, ``logs`` and ``status`` talk to. Address and token of the running one are in a file
-that only its user can read.
-"""
+"""What a backend brings: an embedded server of its control plane's interface."""
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
-
-import platformdirs
 
 from delegate_core.errors import DelegateError
 from delegate_core.model import JsonValue
 
-__all__ = ["Address", "DevelopmentServer", "ServerTask", "SubmissionError", "address_file"]
+__all__ = ["DevelopmentServer", "ServerTask", "SubmissionError"]
 
 
 class SubmissionError(DelegateError):
@@ -58,6 +47,10 @@ class DevelopmentServer(Protocol):
         """The same for people: environment variables to set for a runner of their own."""
         ...
 
+    def task_text(self, task_type: str, data: JsonValue, timeout: float) -> str:
+        """The text of a file that submits one task of a type, with a timeout in seconds."""
+        ...
+
     def submit(self, text: str, options: Mapping[str, str]) -> list[str]:
         """Make tasks from the text of a file; return their ids.
 
@@ -86,8 +79,8 @@ class DevelopmentServer(Protocol):
         """
         ...
 
-    def follow(self, task_id: str) -> AsyncIterator[str]:
-        """The lines of a task's log, those to come too, until its end.
+    def log(self, task_id: str, *, follow: bool) -> AsyncIterator[str]:
+        """The lines of a task's log that are there, and with ``follow`` those to come, until its end.
 
         Raises:
             KeyError: there is no such task.
@@ -101,45 +94,3 @@ class DevelopmentServer(Protocol):
             KeyError: there is no such task.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the control interface of a running development server is."""
-
-    url: str
-    token: str
-    backend: str
-    pid: int
-
-    @classmethod
-    def new(cls, url: str, backend: str) -> Address:
-        """For a server of this process."""
-        return cls(url, secrets.token_urlsafe(24), backend, os.getpid())
-
-    def write(self, file: Path) -> None:
-        """Write it for the commands, readable by this user only."""
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as opened:
-            json.dump(asdict(self), opened)
-
-    @classmethod
-    def read(cls, file: Path) -> Address:
-        """The address of the running server.
-
-        Raises:
-            DelegateError: none is running.
-        """
-        try:
-            return cls(**json.loads(file.read_text()))
-        except FileNotFoundError:
-            text = "no development server is running; start one with: delegate dev --backend harness"
-            raise DelegateError(text) from None
-        except (OSError, ValueError, TypeError) as error:
-            raise DelegateError(f"cannot read {file}: {error}; start `delegate dev` again") from None
-
-
-def address_file() -> Path:
-    """Where the address is kept."""
-    return Path(platformdirs.user_state_path("delegate")) / "development.json"

@@ -52,7 +52,7 @@ class Handler(Generic[P, R]):
         self.task_type = task_type
         self.function = function
         self.limit = limit
-        functools.update_wrapper(self, function)  # type: ignore[arg-type]  # its stub asks for a function
+        functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, as a unit test does."""
@@ -92,9 +92,7 @@ class Handler(Generic[P, R]):
             answer = await self._call(arguments, context)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is the task's failure
             context.log(_traceback_of(error), level="error")
-            return TaskResult.failed(
-                f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            )
+            return TaskResult.failed(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
         return self._result(answer)
 
     def _arguments(self, task: Task, context: TaskContext) -> dict[str, Any]:

@@ -27,9 +27,7 @@ class HandlerRegistry:
             PluginError: the type has a handler, or this one cannot be called with a task.
         """
         if not isinstance(handler, Handler):
-            raise PluginError(
-                f"{origin}: {handler!r} is no handler; decorate the function with @handler('TYPE')"
-            )
+            raise PluginError(f"{origin}: {handler!r} is no handler; decorate the function with @handler('TYPE')")
         taken = self._origins.get(handler.task_type)
         if taken is not None:
             raise PluginError(
@@ -47,9 +45,7 @@ class HandlerRegistry:
     def add_functions(self, functions: Mapping[str, Callable[..., Any]], origin: str) -> None:
         """Add functions or handlers under the task types that are their keys."""
         for task_type, function in functions.items():
-            plain, limit = (
-                (function.function, function.limit) if isinstance(function, Handler) else (function, None)
-            )
+            plain, limit = (function.function, function.limit) if isinstance(function, Handler) else (function, None)
             self.add(Handler(task_type, plain, limit=limit), origin)
 
     def get(self, task_type: str) -> AnyHandler | None:

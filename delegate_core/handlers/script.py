@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from delegate_core.handlers.context import TaskContext
 from delegate_core.handlers.function import handler
-from delegate_core.model import TaskResult
+from delegate_core.model import JsonValue, TaskResult
 from delegate_core.processes import ProcessExit, ProcessSpec, ProcessStartError
 
 __all__ = ["Script", "script"]
@@ -98,7 +98,7 @@ def _text(params: Script, *, posix: bool) -> str:
 
 
 def _result(ended: ProcessExit, outputs: dict[str, str]) -> TaskResult:
-    data = {"exit_code": ended.exit_code, "outputs": outputs}
+    data: JsonValue = {"exit_code": ended.exit_code, "outputs": {**outputs}}
     if ended.exit_code == 0:
         return TaskResult.succeeded(data)
     how = f"ended by signal {ended.signal}" if ended.signal else f"exit status {ended.exit_code}"

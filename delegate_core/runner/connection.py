@@ -11,7 +11,7 @@ import anyio
 
 from delegate_core.backoff import Backoff
 from delegate_core.errors import DelegateError, Interrupt, Moved, RegistrationError, Retry, Stop
-from delegate_core.model import CancelCause, Registration, Session
+from delegate_core.model import Registration, Session
 from delegate_core.runner.calls import describe
 from delegate_core.runner.core import Core
 from delegate_core.runner.inbox import Inbox
@@ -183,7 +183,7 @@ class Connection:
                 _log.warning("%s; trying again in %.1fs", self.trouble, delay)
             await anyio.sleep(delay)
 
-    def _polled(self, found: int) -> None:
+    def _polled(self, found: int) -> None:  # noqa: ARG002 - for who watches the polls
         self.last_poll = time.monotonic()
         self._core.counters.polls += 1
         self.touched()

@@ -60,7 +60,7 @@ class Core:
     journal: Journal
     instance: str
     dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
-    spawn: Callable[..., None]
+    spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]
     counters: Counters = field(default_factory=Counters)
     executions: dict[str, Execution] = field(default_factory=dict)

@@ -27,6 +27,9 @@ __all__ = ["Execution"]
 
 T = TypeVar("T")
 
+_LOG_LEAD = 1.0
+"""Seconds that a result waits for its log: enough for a healthy log service, and no harm with a slow one."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +56,7 @@ class Execution:
         self._task_mask: Mask | None = None
         self._task_log: TaskLog | None = None
         self._task_folder: Path | None = None
+        self._sending: LogSending | None = None
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._making = threading.Lock()
@@ -92,6 +96,12 @@ class Execution:
         await self.core.journal.finished(self.number, result)
         return result
 
+    async def log_sent(self) -> None:
+        """Wait for the end of its log, briefly: who sees a result should find the log complete."""
+        if self._sending is not None:
+            with anyio.move_on_after(_LOG_LEAD):
+                await self._sending.done.wait()
+
     async def _run(self) -> TaskResult:
         await self.core.journal.started(self.number)
         self.started = time.monotonic()
@@ -119,17 +129,16 @@ class Execution:
             return await self._answer(self._context)
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch)
-            try:
-                return await self._answer(self._context)
-            finally:
-                group.cancel_scope.cancel()
+            result = await self._answer(self._context)
+            group.cancel_scope.cancel()
+        return result
 
     async def _answer(self, context: TaskContext) -> TaskResult:
         try:
             return await self.core.dispatch(self.task, context)
         except StateError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a dispatcher is a plugin: it may raise anything
             _log.exception("task %s: dispatch failed", self.task.id)
             return TaskResult.failed(f"the runner could not execute it: {describe(error)}")
 
@@ -188,8 +197,8 @@ class Execution:
             if self._task_log is None:
                 spool = Spool(self.core.folder.log_folder(self.number), limit=self.core.settings.log_limit)
                 self._task_log = TaskLog(spool, mask, on_line=self._printed)
-                sending = LogSending(self.core, self, self._task_log, self._ended)
-                self._loop.call_soon_threadsafe(self.core.spawn, sending.run)
+                self._sending = LogSending(self.core, self, self._task_log, self._ended)
+                self._loop.call_soon_threadsafe(self.core.spawn, self._sending.run)
             return self._task_log
 
     def folder(self) -> Path:
@@ -210,9 +219,7 @@ class Execution:
         """Tell the server of an event and journal the backend's new state before the task goes on."""
         if not isinstance(event, Touch):
             await self.core.journal.progressing(self.number)
-        state = await self._ask(
-            lambda: self.core.backend.progress(self.session, self.task, event), "progress"
-        )
+        state = await self._ask(lambda: self.core.backend.progress(self.session, self.task, event), "progress")
         if state != self.task.state:
             self.task = self.task.model_copy(update={"state": state})
             await self.core.journal.state(self.number, state)

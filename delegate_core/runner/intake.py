@@ -57,9 +57,7 @@ class Intake:
         await answered.wait()
         return answer[0]
 
-    def submit(
-        self, session: Session, offer: Offer, settled: Callable[[Settled], None] | None = None
-    ) -> bool:
+    def submit(self, session: Session, offer: Offer, settled: Callable[[Settled], None] | None = None) -> bool:
         """Take an offer without waiting. False: no room."""
         core = self._core
         settle = _Settle(settled)
@@ -78,7 +76,7 @@ class Intake:
         for veto in self._vetoes:
             try:
                 reason = veto(offer=offer)
-            except Exception:
+            except Exception:  # noqa: BLE001 - a plugin may raise anything
                 _log.exception("plugin %s failed in accept_task", veto.plugin)
                 continue
             if reason is not None:
@@ -113,6 +111,7 @@ class Intake:
             result = await self.see_through(execution, result)
             self._release(offer.type, execution)
             released = True
+            await execution.log_sent()
             await deliver(core, execution.session, execution.number, execution.task, result)
         except StateError as error:
             core.interrupted(Stop("the journal failed", error), session)
@@ -132,6 +131,7 @@ class Intake:
             result = await self.see_through(execution, None)
             self._release(slot, execution)
             released = True
+            await execution.log_sent()
             await deliver(core, session, number, execution.task, result)
         finally:
             core.taken.discard(task.id)
@@ -223,9 +223,7 @@ class Intake:
                 backoff=backoff,
                 interrupted=lambda interrupt: core.interrupted(interrupt, session),
             )
-        _log.error(
-            "task %s: given up after %.0fs: whether it was ours stays unknown", offer.task_id, _PATIENCE
-        )
+        _log.error("task %s: given up after %.0fs: whether it was ours stays unknown", offer.task_id, _PATIENCE)
         return None
 
 

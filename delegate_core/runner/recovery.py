@@ -6,8 +6,6 @@ import json
 import logging
 from collections import Counter
 
-import anyio
-
 from delegate_core.errors import StateError, Stop
 from delegate_core.model import Delivery, Entry, Finish, Forget, Phase, Run, Session, Task, TaskResult
 from delegate_core.processes import ProcessIdentity, end_leftovers
@@ -51,7 +49,7 @@ class Recovery:
         )
         if session is None:
             _log.warning(
-                "task %s belongs to account %s at %s: kept aside, not sent; start a runner for it with this state folder",
+                "task %s belongs to account %s at %s: kept aside, not sent; start a runner for that one to deliver it",
                 entry.task_id, entry.session.account, entry.session.server,
             )  # fmt: skip
             return
@@ -103,9 +101,7 @@ class Recovery:
                 identity = ProcessIdentity.from_json(json.loads(text))
                 ended += await end_leftovers(identity, core.settings.grace)
             if ended:
-                _log.warning(
-                    "task %s: ended %d processes that the earlier run had left", entry.task_id, ended
-                )
+                _log.warning("task %s: ended %d processes that the earlier run had left", entry.task_id, ended)
         core.folder.remove_task(entry.number)
 
     async def _decide(self, session: Session, entry: Entry) -> Run | Finish | Forget:
@@ -116,9 +112,7 @@ class Recovery:
             interrupted=lambda interrupt: core.interrupted(interrupt, session),
         )
         if isinstance(decision, Run) and entry.phase is Phase.STARTED:
-            _log.error(
-                "task %s: the backend asked to run it again; it had started, so it ends", entry.task_id
-            )
+            _log.error("task %s: the backend asked to run it again; it had started, so it ends", entry.task_id)
             return Finish(TaskResult.lost_in_crash())
         return decision
 

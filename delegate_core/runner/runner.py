@@ -6,8 +6,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from collections.abc import Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -159,13 +158,13 @@ class Runner:
         self._ending.raise_error()
 
     @asynccontextmanager
-    async def _lives(self) -> AsyncIterator[Callable[..., None]]:
+    async def _lives(self) -> AsyncIterator[Callable[..., object]]:
         """The task group that owns every task's life. What is still there at the end is in the journal too."""
         async with anyio.create_task_group() as group:
             yield group.start_soon
             group.cancel_scope.cancel()
 
-    def _make_core(self, folder: StateFolder, journal: Journal, spawn: Callable[..., None]) -> Core:
+    def _make_core(self, folder: StateFolder, journal: Journal, spawn: Callable[..., object]) -> Core:
         return Core(
             settings=self.settings,
             plugins=self.plugins,
@@ -298,11 +297,7 @@ class Runner:
         executions = list(core.executions.values()) if core else []
         counters = core.counters if core else None
         session = connection.session if connection else None
-        ages = (
-            (connection.last_heartbeat, connection.last_poll, connection.last_contact)
-            if connection
-            else (None,) * 3
-        )
+        ages = (connection.last_heartbeat, connection.last_poll, connection.last_contact) if connection else (None,) * 3
         since_heartbeat, since_poll, since_contact = (None if at is None else now - at for at in ages)
         return Snapshot(
             name=self.name,
@@ -315,9 +310,7 @@ class Runner:
             since_heartbeat=since_heartbeat,
             since_poll=since_poll,
             since_contact=since_contact,
-            ready=self.state == "running"
-            and since_contact is not None
-            and since_contact < self.settings.ready_within,
+            ready=self.state == "running" and since_contact is not None and since_contact < self.settings.ready_within,
             trouble=connection.trouble if connection else "",
             holds=tuple(self.slots.holds.values()),
             running=tuple(

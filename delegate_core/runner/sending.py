@@ -39,6 +39,7 @@ class LogSending:
         self._execution = execution
         self._spooled = log
         self._ended = ended
+        self.done = asyncio.Event()
 
     async def run(self) -> None:
         """Send all of it, or give up."""
@@ -49,6 +50,7 @@ class LogSending:
                 self._note(stored)
         finally:
             self._core.logs_open -= 1
+            self.done.set()
             self._core.change()
 
     async def _within_patience(self) -> Stored | None:

@@ -157,7 +157,7 @@ class ManagerClient:
             return reply
         raise self._refusal(path, reply)
 
-    async def _send(self, method: str, url: str, content: bytes | None, timeout: float) -> Reply:  # noqa: ASYNC109 - as above
+    async def _send(self, method: str, url: str, content: bytes | None, timeout: float) -> Reply:  # noqa: ASYNC109
         headers = {"Authorization": self._tokens.header(), "Content-Type": "application/json"}
         return await self.transport.request(method, url, headers=headers, body=content, timeout=timeout)
 
@@ -189,7 +189,7 @@ class ManagerClient:
         except ValidationError:
             found = reply.json()  # names HTML and garbage better than pydantic does
             raise ManagerFault(
-                f"{self.base} answered {what} with unexpected JSON ({type(found).__name__}): is this a Harness manager?",
+                f"{self.base} answered {what} with unexpected JSON ({type(found).__name__}); is it a Harness manager?",
                 reply.status,
             ) from None
 

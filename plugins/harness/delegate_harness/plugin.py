@@ -71,7 +71,8 @@ class HarnessBackend:
     async def register(self, registration: Registration, credentials: Credentials) -> HarnessSession:
         """Register at the endpoint, or where we were sent."""
         client = self._connect(cast("MadeTokens | ReadyToken", credentials))
-        return await self._registrar.register(registration, client.at(parse_endpoint(registration.address or client.base)))
+        address = parse_endpoint(registration.address or client.base)
+        return await self._registrar.register(registration, client.at(address))
 
     def _connect(self, tokens: MadeTokens | ReadyToken) -> ManagerClient:
         """The client: one pool of connections for all sessions."""

@@ -11,9 +11,7 @@ from delegate_core.settings import Environment, PositiveDuration
 
 __all__ = ["HarnessSettings"]
 
-_ENDPOINT = Environment(
-    "DRONE_DELEGATE_MANAGER_ENDPOINT", "DLITE_INTERNAL_MANAGER_ENDPOINT", "DLITE_MANAGER_ENDPOINT"
-)
+_ENDPOINT = Environment("DRONE_DELEGATE_MANAGER_ENDPOINT", "DLITE_INTERNAL_MANAGER_ENDPOINT", "DLITE_MANAGER_ENDPOINT")
 
 
 class HarnessSettings(BaseModel):
@@ -48,6 +46,6 @@ class HarnessSettings(BaseModel):
         given = [value for value in (self.account_secret, self.token, self.token_path) if value]
         if len(given) != 1:
             raise ValueError(
-                "give exactly one of --account-secret-file (or DELEGATE_ACCOUNT_SECRET), DELEGATE_TOKEN and --token-path"
+                "give exactly one of --account-secret-file (or DELEGATE_ACCOUNT_SECRET), DELEGATE_TOKEN, --token-path"
             )
         return self

@@ -1,0 +1,139 @@
+"""The commands and their help. What they do is imported when they run, so that ``--help`` stays quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["build"]
+
+Backend = Annotated[str, typer.Option("--backend", help="The control plane: harness, or another installed backend.")]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="An option of the embedded server, name=value. Repeatable.")
+]
+
+_RUN = """Run a runner against a control plane.
+
+    delegate run --backend harness --endpoint https://manager.example --account-id ACCOUNT \\
+        --account-secret-file secret.txt --handlers my_handlers.py
+
+Every setting may also come from the environment (DELEGATE_ENDPOINT) or from delegate.toml. Ctrl-C or SIGTERM drains,
+a second one cancels the running tasks, a third leaves at once. `delegate run --backend NAME --help` shows the
+backend's own settings too.
+"""
+
+_DEV = """Serve an embedded control plane on loopback, with a runner beside it.
+
+    delegate dev --backend harness --handlers my_handlers.py
+    delegate submit task.json --wait
+
+The server's state is gone when it ends.
+"""
+
+
+def build(arguments: Sequence[str]) -> Callable[..., Any]:
+    """The command line for these arguments: the settings of ``run`` and ``dev`` depend on the backend they name."""
+    app = typer.Typer(
+        name="delegate",
+        help="An extensible runner for CI control planes.",
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    command = next((each for each in arguments if not each.startswith("-")), "")
+    app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
+    app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
+    for function in (demo, submit, cancel, logs, status, version):
+        app.command(function.__name__)(function)
+    plugins = typer.Typer(help="Look at the installed plugins.", no_args_is_help=True, rich_markup_mode=None)
+    plugins.command("list")(plugins_list)
+    app.add_typer(plugins, name="plugins")
+    return typer.main.get_command(app)
+
+
+def _with_settings(chosen: bool, arguments: Sequence[str], name: str) -> Callable[..., None]:  # noqa: FBT001 - private
+    if not chosen:
+        return lambda: None  # listed by name only
+    from delegate_core.cli import developing, running, signature  # noqa: PLC0415 - they import the settings
+
+    function: Callable[..., None] = running.run if name == "run" else developing.develop
+    return signature.command(name, function, arguments)
+
+
+def demo(backend: Backend = "harness") -> None:
+    """Run the demonstration: an embedded server, a runner, and seven tasks that end in every way.
+
+    delegate demo
+    """
+    from delegate_core.cli.demo import run_demo  # noqa: PLC0415
+
+    raise typer.Exit(run_demo(backend))
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="The task's file, as the backend wants it; - for standard input.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Show log and result; exit 0 only if it succeeded.")] = False,  # noqa: FBT002 - a flag
+    json_: Annotated[bool, typer.Option("--json", help="Print results as JSON lines.")] = False,  # noqa: FBT002 - a flag
+    option: Options = None,
+) -> None:
+    """Queue a task on the running development server.
+
+    echo '{"type": "script", "data": {"commands": ["echo hello"]}}' | delegate submit - --wait
+    """
+    from delegate_core.cli import client  # noqa: PLC0415
+
+    raise typer.Exit(client.submit(file, option or [], wait=wait, as_json=json_))
+
+
+def cancel(task_id: Annotated[str, typer.Argument(help="The task's id, or how it begins.")]) -> None:
+    """Cancel a task on the running development server.
+
+    delegate cancel 3f2a
+    """
+    from delegate_core.cli import client  # noqa: PLC0415
+
+    raise typer.Exit(client.cancel(task_id))
+
+
+def logs(
+    task_id: Annotated[str, typer.Argument(help="The task's id, or how it begins.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for the lines to come.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show a task's log from the running development server.
+
+    delegate logs 3f2a --follow
+    """
+    from delegate_core.cli import client  # noqa: PLC0415
+
+    raise typer.Exit(client.logs(task_id, follow=follow))
+
+
+def status(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:  # noqa: FBT002 - a flag
+    """List the tasks of the running development server.
+
+    delegate status
+    """
+    from delegate_core.cli import client  # noqa: PLC0415
+
+    raise typer.Exit(client.status(as_json=json_))
+
+
+def plugins_list(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:  # noqa: FBT002 - a flag
+    """List the installed backends and plugins, and what is broken.
+
+    delegate plugins list
+    """
+    from delegate_core.cli.listing import list_plugins  # noqa: PLC0415
+
+    raise typer.Exit(list_plugins(as_json=json_))
+
+
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed  # noqa: PLC0415
+
+    typer.echo(installed("delegate-core"))

@@ -1,0 +1,134 @@
+"""``delegate submit``, ``cancel``, ``logs`` and ``status``: the running development server's clients."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from delegate_core.console import visible
+from delegate_core.development import Address, ServerTask, address_file
+from delegate_core.development.client import ControlClient
+from delegate_core.errors import DelegateError, SettingsError
+
+__all__ = ["cancel", "logs", "status", "submit"]
+
+_SUCCEEDED = "succeeded"
+
+
+def submit(file: Path, options: Sequence[str], *, wait: bool, as_json: bool) -> int:
+    """Queue what a file describes; with ``wait`` show log and result. 1 if a task did not succeed."""
+    if wrong := [option for option in options if "=" not in option]:
+        raise SettingsError(f"--option {wrong[0]}: write it as name=value")
+    text = _read(file)
+    client = _client()
+    try:
+        ids = client.submit(text, dict(option.split("=", 1) for option in options))
+    except DelegateError as error:
+        raise SettingsError(f"{file}: {error}") from None
+    if not wait:
+        sys.stdout.write("".join(f"{task_id}\n" for task_id in ids))
+        return 0
+    ended = [_watch(client, task_id, as_json=as_json) for task_id in ids]
+    return 0 if all(task.outcome == _SUCCEEDED for task in ended) else 1
+
+
+def _watch(client: ControlClient, task_id: str, *, as_json: bool) -> ServerTask:
+    """Show a task's log and its result: as JSON, the log goes to standard error."""
+    waiting = client.task(task_id).waiting
+    if waiting:
+        sys.stderr.write(f"waiting: {waiting}\n")
+    _print_log(client, task_id, sys.stderr if as_json else sys.stdout)
+    task = client.task(task_id, wait=True)
+    sys.stdout.write(json.dumps(asdict(task)) + "\n" if as_json else _describe(task))
+    return task
+
+
+def _describe(task: ServerTask) -> str:
+    text = f"{task.outcome}: {task.type} {task.id}"
+    if task.error:
+        text += f": {visible(task.error)}"
+    return text + (f"\n{json.dumps(task.data, indent=2)}\n" if task.data is not None else "\n")
+
+
+def _print_log(client: ControlClient, task_id: str, stream: TextIO, *, follow: bool = True) -> None:
+    for text in client.log(task_id, follow=follow):
+        stream.write(text)
+        stream.flush()
+
+
+def cancel(task_id: str) -> int:
+    """Cancel a task; 1 if it had ended."""
+    client = _client()
+    full = _resolve(client, task_id)
+    if client.cancel(full):
+        sys.stdout.write(f"cancelled {full}\n")
+        return 0
+    sys.stdout.write(f"{full} had ended already\n")
+    return 1
+
+
+def logs(task_id: str, *, follow: bool) -> int:
+    """Show a task's log."""
+    client = _client()
+    full = _resolve(client, task_id)
+    _print_log(client, full, sys.stdout, follow=follow)
+    return 0
+
+
+def status(*, as_json: bool) -> int:
+    """List the tasks."""
+    tasks = _client().tasks()
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(task) for task in tasks], indent=2) + "\n")
+    elif not tasks:
+        sys.stdout.write("no task yet; queue one with: delegate submit task.json\n")
+    else:
+        _print_tasks(tasks)
+    return 0
+
+
+def _print_tasks(tasks: Sequence[ServerTask]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only where people read
+    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.text import Text  # noqa: PLC0415 - the same
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("ID", "TYPE", "STATE", ""):
+        table.add_column(title, overflow="fold")
+    for task in tasks:
+        state = Text(task.outcome or task.status, style=_style(task))
+        table.add_row(Text(task.id), Text(task.type), state, Text(visible(task.error or task.waiting)))
+    Console().print(table)
+
+
+def _style(task: ServerTask) -> str:
+    if not task.outcome:
+        return "cyan"
+    return "green" if task.outcome == _SUCCEEDED else "red"
+
+
+def _client() -> ControlClient:
+    return ControlClient(Address.read(address_file()))
+
+
+def _resolve(client: ControlClient, task_id: str) -> str:
+    """The full id of the one task whose id begins so."""
+    matching = [task.id for task in client.tasks() if task.id.startswith(task_id)]
+    if len(matching) == 1 or task_id in matching:
+        return task_id if task_id in matching else matching[0]
+    if not matching:
+        raise SettingsError(f"no task {task_id}; see `delegate status`")
+    raise SettingsError(f"{task_id} is the beginning of {len(matching)} ids; write more of it")
+
+
+def _read(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"cannot read {file}: it is not UTF-8 text") from None

@@ -1,0 +1,110 @@
+"""``delegate dev``: an embedded control plane, and a runner beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+
+from delegate_core.cli.running import in_event_loop, run_runner
+from delegate_core.console import open_console
+from delegate_core.development import Address, DevelopmentServer, address_file
+from delegate_core.development.control import serve_control
+from delegate_core.errors import PluginError, SettingsError
+from delegate_core.plugins import backend_module, contribution, settings_model_of
+from delegate_core.runner import Runner
+from delegate_core.settings import RunnerSettings, find_file, load
+
+__all__ = ["develop", "development_server", "runner_beside", "serving"]
+
+_DEFAULT_BACKEND = "harness"
+
+
+def develop(
+    *,
+    config: Path | None,
+    task_logs: bool,
+    no_runner: bool,
+    port: int,
+    option: list[str] | None,
+    **flags: Any,
+) -> None:
+    """Serve until interrupted."""
+    file = find_file(config, os.environ, Path.cwd())
+    settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+    module = backend_module(settings.backend or _DEFAULT_BACKEND)
+    server = development_server(module, option or [])
+
+    async def serve() -> None:
+        async with serving(server, settings.backend or _DEFAULT_BACKEND, port) as url:
+            _announce(server, url)
+            if no_runner:
+                await anyio.sleep_forever()
+            with tempfile.TemporaryDirectory(prefix="delegate-dev-") as state:
+                console = open_console(settings.console, sys.stdout, task_lines=task_logs)
+                await run_runner(runner_beside(module, server, settings, Path(state), plugins=[console]), console)
+
+    try:
+        in_event_loop(serve)
+    except KeyboardInterrupt:
+        sys.stderr.write("delegate: the development server has ended\n")
+
+
+def development_server(module: ModuleType, options: Sequence[str]) -> DevelopmentServer:
+    """The embedded server of a backend."""
+    if wrong := [option for option in options if "=" not in option]:
+        raise SettingsError(f"--option {wrong[0]}: write it as name=value")
+    pairs = dict(option.split("=", 1) for option in options)
+    server: DevelopmentServer | None = contribution(module, "development_server", options=pairs)
+    if server is None:
+        raise PluginError(f"{module.__name__} brings no development server")
+    return server
+
+
+@asynccontextmanager
+async def serving(server: DevelopmentServer, backend: str, port: int, file: Path | None = None) -> AsyncIterator[str]:
+    """Serve the backend's interface and the control interface; the commands find it by its address file."""
+    file = file or address_file()
+    async with server.serve(port) as url:
+        address = Address.new("", backend)
+        async with serve_control(server, address.token) as control:
+            address = address.at(control)
+            address.write(file)
+            try:
+                yield url
+            finally:
+                address.remove(file)
+
+
+def runner_beside(
+    module: ModuleType,
+    server: DevelopmentServer,
+    settings: RunnerSettings,
+    state: Path,
+    *,
+    handlers: Mapping[str, Callable[..., Any]] | None = None,
+    plugins: Sequence[object] = (),
+) -> Runner:
+    """A runner that is connected to the embedded server, with a state folder of its own."""
+    model = settings_model_of(module)
+    own: Mapping[str, Any] = server.backend_settings()
+    backend = contribution(module, "create_backend", settings=model.model_validate(own) if model else None)
+    if settings.poll_interval is None:
+        settings = settings.model_copy(update={"poll_interval": 0.2})
+    return Runner(backend, handlers, settings=settings, plugins=plugins, state_dir=state, installed=True)
+
+
+def _announce(server: DevelopmentServer, url: str) -> None:
+    """Where it is, and how a runner of one's own reaches it."""
+    sys.stderr.write(f"development server: {url}\n")
+    for name, value in server.environment().items():
+        sys.stderr.write(f"  export {name}={value}\n")
+    sys.stderr.write("queue a task: delegate submit task.json --wait\n")
+    sys.stderr.flush()

@@ -1,0 +1,142 @@
+"""``delegate run``: settings, runner, console, signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+from pydantic import BaseModel
+
+from delegate_core.console import Console, open_console
+from delegate_core.errors import DelegateError, PluginError, SettingsError
+from delegate_core.plugins import backend_module, contribution, settings_model_of
+from delegate_core.runner import Runner
+from delegate_core.settings import RunnerSettings, find_file, load
+
+__all__ = ["Loaded", "in_event_loop", "make_runner", "run", "run_runner"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A backend's module, and the settings of both."""
+
+    module: ModuleType
+    runner: RunnerSettings
+    backend: BaseModel | None
+
+
+def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
+    """Run until drained; raises the `DelegateError` that it ended with."""
+    loaded = _load(config, flags)
+    console = open_console(loaded.runner.console, sys.stdout, task_lines=task_logs)
+    runner = make_runner(loaded, console)
+    try:
+        in_event_loop(lambda: run_runner(runner, console))
+    except DelegateError as error:
+        _leave_threads(runner, error)
+        raise
+    _leave_threads(runner, None)
+
+
+def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
+    """Leave in spite of handlers' threads that do not end: the interpreter would wait for them."""
+    if runner.snapshot().abandoned_threads == 0:
+        return
+    text = "threads of sync handlers did not end and were left"
+    sys.stderr.write(f"delegate: {text}\n" + (f"delegate: {error}\n" if error else ""))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(error.exit_code if error else 0)
+
+
+# ---------------------------------------------------------------------- settings
+
+
+def _load(config: Path | None, flags: Mapping[str, Any]) -> Loaded:
+    """The settings of the core and of the backend; warnings are printed."""
+    file = find_file(config, os.environ, Path.cwd())
+    core = load(RunnerSettings, flags=flags, environ=os.environ, file=file)
+    name = core.values.backend
+    if name is None:
+        raise SettingsError("no backend is named; add --backend harness, or see `delegate plugins list`")
+    module = backend_module(name)
+    model = settings_model_of(module)
+    if model is None:
+        _warn(core.warnings)
+        return Loaded(module, core.values, None)
+    core = load(RunnerSettings, flags=flags, environ=os.environ, file=file, others=[model])
+    own = load(model, flags=flags, environ=os.environ, file=file, table=name, others=[RunnerSettings])
+    _warn([*core.warnings, *own.warnings])
+    return Loaded(module, core.values, own.values)
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in dict.fromkeys(warnings):
+        sys.stderr.write(f"delegate: warning: {warning}\n")
+
+
+def make_runner(loaded: Loaded, console: Console) -> Runner:
+    """The runner of these settings, with the installed plugins; the console observes it."""
+    backend = contribution(loaded.module, "create_backend", settings=loaded.backend)
+    if backend is None:
+        raise PluginError(f"{loaded.module.__name__} is no backend: it does not implement create_backend")
+    return Runner(backend, settings=loaded.runner, plugins=[console], installed=True)
+
+
+# ---------------------------------------------------------------------- running
+
+
+def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
+    """Run a coroutine function to its end, on uvloop where it is installed."""
+    try:
+        import uvloop  # noqa: F401, PLC0415 - only to know that it is there
+    except ImportError:
+        return anyio.run(work)
+    return anyio.run(work, backend_options={"use_uvloop": True})
+
+
+async def run_runner(runner: Runner, console: Console) -> None:
+    """Run a runner under its console; the first signal drains, the second cancels, the third leaves."""
+    console.attach(runner)
+    with _records_to(console.handler, runner.settings.log_level):
+        async with console.show(), anyio.create_task_group() as group:
+            group.start_soon(_heed_signals, runner, group.cancel_scope)
+            await runner.run()
+            group.cancel_scope.cancel()
+
+
+async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        answers = iter([runner.drain, runner.stop])
+        async for received in signals:
+            answer = next(answers, None)
+            if answer is None:
+                _log.warning("%s again: leaving now; the journal keeps what is not settled", received.name)
+                scope.cancel()
+                return
+            answer(f"received {received.name}")
+
+
+@contextmanager
+def _records_to(handler: logging.Handler, level: str) -> Iterator[None]:
+    """Send the program's log records to the console while it runs."""
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)

@@ -1,0 +1,77 @@
+"""The options of ``run`` and ``dev``: those of the core's settings, and of the backend that the arguments name."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from delegate_core.cli.options import parameters
+from delegate_core.plugins import backend_module, settings_model_of
+from delegate_core.settings import RunnerSettings, find_file
+
+__all__ = ["command"]
+
+_SETTINGS_FILE = typer.Option("--config", help="The settings file; default: ./delegate.toml, or the user's.")
+_SHOW_LINES = typer.Option("--task-logs/--no-task-logs", help="Print the lines of the tasks' logs too.")
+_NO_RUNNER = typer.Option("--no-runner", help="Only the server, for a runner of your own.")
+_PORT = typer.Option("--port", help="The server's port on 127.0.0.1; 0: a free one.")
+_OPTION = typer.Option("--option", help="An option of the embedded server, name=value. Repeatable.")
+
+
+def command(name: str, function: Callable[..., None], arguments: Sequence[str]) -> Callable[..., None]:
+    """The function of ``run`` or ``dev``, with an option for each setting of the core and of the named backend."""
+    backend = _peek(arguments)
+    model = settings_model_of(backend_module(backend)) if backend and name == "run" else None
+    made = [*(_RUN_PARAMETERS if name == "run" else _DEV_PARAMETERS), *parameters(RunnerSettings, "Runner")]
+    if model is not None:
+        made += parameters(model, f"Backend: {backend}")
+
+    def call(**given: Any) -> None:
+        function(**given)
+
+    call.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]  # what typer reads
+    return call
+
+
+def _own(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
+    annotation = Annotated[kind, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+_RUN_PARAMETERS = [_own("config", Path | None, None, _SETTINGS_FILE), _own("task_logs", bool, False, _SHOW_LINES)]
+_DEV_PARAMETERS = [
+    _own("config", Path | None, None, _SETTINGS_FILE),
+    _own("task_logs", bool, True, _SHOW_LINES),
+    _own("no_runner", bool, False, _NO_RUNNER),
+    _own("port", int, 0, _PORT),
+    _own("option", list[str] | None, None, _OPTION),
+]
+
+
+def _peek(arguments: Sequence[str]) -> str:
+    """The backend's name, before the options are known: from the flag, the environment, or the file."""
+    named = _option(arguments, "--backend") or os.environ.get("DELEGATE_BACKEND")
+    if named:
+        return named
+    config = _option(arguments, "--config")
+    file = find_file(Path(config) if config else None, os.environ, Path.cwd())
+    try:
+        values = tomllib.loads(file.read_text()) if file and file.is_file() else {}
+    except (OSError, ValueError):
+        return ""  # loading the settings says what is wrong with it
+    return str(values.get("backend", ""))
+
+
+def _option(arguments: Sequence[str], flag: str) -> str:
+    for position, argument in enumerate(arguments):
+        if argument == flag and position + 1 < len(arguments):
+            return arguments[position + 1]
+        if argument.startswith(f"{flag}="):
+            return argument.partition("=")[2]
+    return ""

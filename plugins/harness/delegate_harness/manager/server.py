@@ -1,0 +1,235 @@
+"""The manager on a socket of this process, for tests and for ``delegate dev``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .app import Parts, build_app
+from .endpoint import HANGUP_KEY
+from .faults import Faults
+from .logstore import LogStore
+from .records import Submission, TaskRecord
+from .rules import Rules
+from .state import ManagerState
+
+__all__ = ["EmbeddedManager"]
+
+_SILENT = logging.getLogger(f"{__name__}.connection")
+_SILENT.disabled = True
+
+
+class EmbeddedManager:
+    """A Harness-style manager on loopback, in the event loop that enters it.
+
+    ::
+
+        async with EmbeddedManager() as manager:
+            task_id = manager.submit(Submission("fib", {"n": 10}))
+            task = await manager.wait_finished(task_id)
+
+    Args:
+        account_id: The account that exists from the start.
+        account_secret: Its key, 32 hexadecimal digits; None: a random one.
+        rules: How tasks are treated.
+        clock: Seconds since the epoch.
+        port: TCP port on 127.0.0.1; 0: a free one.
+    """
+
+    def __init__(
+        self,
+        account_id: str = "embedded",
+        account_secret: str | None = None,
+        *,
+        rules: Rules | None = None,
+        clock: Callable[[], float] = time.time,
+        port: int = 0,
+    ) -> None:
+        self.state = ManagerState(rules, clock=clock)
+        account = self.state.accounts.add(account_id, account_secret)
+        self.account_id = account.account_id
+        self.account_secret = account.secret
+        self.url = ""
+        """``http://127.0.0.1:<port>`` once entered."""
+        self._parts = Parts.around(self.state)
+        self._port = port
+        self._news = anyio.Event()
+        self._stack = AsyncExitStack()
+        self.state.subscribe(self._notify)
+        self.logs.subscribe(self._notify)
+        self.faults.subscribe(self._notify)
+
+    @property
+    def faults(self) -> Faults:
+        """The faults in force."""
+        return self._parts.faults
+
+    @property
+    def logs(self) -> LogStore:
+        """What the log service holds."""
+        return self._parts.logs
+
+    @property
+    def log_service_url(self) -> str:
+        """Base address of the log service."""
+        return f"{self.url}/log-service"
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            listener = stack.enter_context(_listen(self._port))
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            group = await stack.enter_async_context(anyio.create_task_group())
+            server = _Server(_config(build_app(self._parts)))
+            group.start_soon(server.serve, [listener])
+            group.start_soon(self._tick)
+            stack.callback(group.cancel_scope.cancel)
+            stack.push_async_callback(server.stop)
+            with anyio.fail_after(10):
+                await server.ready.wait()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The server has no part in an error of the body: the task group would wrap it in an exception group.
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            await self._stack.__aexit__(kind, error, trace)
+        else:
+            await self._stack.aclose()
+
+    def submit(self, spec: Submission) -> str:
+        """Create a task and return its id; errors as ``ManagerState.submit``."""
+        return self.state.submit(spec, self.account_id)
+
+    def abort(self, task_id: str) -> bool:
+        """Abort a task; errors as ``ManagerState.abort``."""
+        return self.state.abort(task_id)
+
+    def task(self, task_id: str) -> TaskRecord:
+        """The task; KeyError where it is unknown."""
+        return self.state.task(task_id)
+
+    async def wait_for(self, predicate: Callable[[ManagerState], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a test reads best with its deadline as an argument
+        """Return once ``predicate`` holds; it is asked again after every change.
+
+        Raises:
+            TimeoutError: It did not within ``timeout`` seconds.
+        """
+        with anyio.fail_after(timeout):
+            while not predicate(self.state):
+                await self._news.wait()
+
+    async def wait_finished(self, task_id: str, timeout: float = 10.0) -> TaskRecord:  # noqa: ASYNC109 - as wait_for
+        """Return the task once it has its outcome.
+
+        Raises:
+            TimeoutError: It has none within ``timeout`` seconds; the text says what it waits for.
+        """
+        try:
+            await self.wait_for(lambda state: state.task(task_id).finished, timeout)
+        except TimeoutError:
+            raise TimeoutError(self._unfinished(task_id, timeout)) from None
+        return self.task(task_id)
+
+    def _unfinished(self, task_id: str, seconds: float) -> str:
+        status, waiting = self.task(task_id).status, self.state.waiting(task_id)
+        return f"task {task_id} is {status} after {seconds:g} s" + (f": {waiting}" if waiting else "")
+
+    def _notify(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def _tick(self) -> None:
+        """Apply the rules of time again and again; ends with the server, by cancellation."""
+        while True:
+            await anyio.sleep(self.state.rules.tick_seconds)
+            self.state.tick()
+
+
+def _listen(port: int) -> socket.socket:
+    # The protocol is named because asyncio sets TCP_NODELAY only where it is; without, replies take 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from error
+    return listener
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=75,
+    )
+
+
+class _Connection(H11Protocol):
+    """uvicorn's connection, which also lets a call break it: ASGI has no word for that.
+
+    It is silenced here, since uvicorn's own settings for that change the loggers of the whole process.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base
+        super().connection_made(transport)
+        self.app_state = {HANGUP_KEY: transport.abort}
+        self.logger = _SILENT
+        self.access_log = False
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server as a guest: no signal handlers, no poll for the end, no grace at the end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = anyio.Event()
+        self._stop = anyio.Event()
+        self._stopped = anyio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the program around."""
+        yield
+
+    async def main_loop(self) -> None:
+        """Serve until told to stop."""
+        self.ready.set()
+        await self._stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Break every connection and end every call under way."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+        for listener in sockets or []:
+            listener.close()
+        self._stopped.set()
+
+    async def stop(self) -> None:
+        """End ``serve`` and wait for it, shielded but not for long."""
+        self._stop.set()
+        with anyio.move_on_after(5, shield=True):
+            await self._stopped.wait()
