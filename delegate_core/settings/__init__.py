@@ -1,0 +1,23 @@
+"""One settings object from flags, environment and `delegate.toml`; each value knows where it came from."""
+
+from delegate_core.settings.durations import Duration, PositiveDuration, format_duration, parse_duration
+from delegate_core.settings.loading import Loaded, load
+from delegate_core.settings.model import RunnerSettings
+from delegate_core.settings.naming import Environment, Flag, Setting, settings_of
+from delegate_core.settings.sources import Origin, find_file
+
+__all__ = [
+    "Duration",
+    "Environment",
+    "Flag",
+    "Loaded",
+    "Origin",
+    "PositiveDuration",
+    "RunnerSettings",
+    "Setting",
+    "find_file",
+    "format_duration",
+    "load",
+    "parse_duration",
+    "settings_of",
+]

@@ -1,0 +1,72 @@
+"""The settings of the runner itself, whatever the backend."""
+
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
+
+from delegate_core.settings.durations import Duration, PositiveDuration
+from delegate_core.settings.naming import Flag
+
+__all__ = ["RunnerSettings"]
+
+
+class RunnerSettings(BaseModel):
+    """The settings of the runner itself. `None` leaves a value to the backend or to the platform.
+
+    Attributes:
+        backend: which control plane to serve, by the name of its plugin.
+        name: of this runner, as the server lists it.
+        capacity: tasks at the same time.
+        limits: tasks of one type at the same time, by type.
+        tags: what this runner offers, for a server that chooses by it.
+        poll_interval: seconds between two questions for tasks.
+        state_dir: folder of the journal.
+        handlers: modules or files with task handlers.
+        console: how to show what is going on.
+        grace: seconds a process has between SIGTERM and SIGKILL.
+        drain_timeout: seconds that running tasks have when the runner leaves.
+        default_timeout: seconds for a task whose server names no limit.
+        register_timeout: seconds in which the first registration must succeed; 0: try for ever.
+        ready_within: seconds since the last successful call after which the runner counts as not ready.
+        durable: bear a power failure too: wait for the disk at each step of the journal.
+        log_limit: bytes of a task's log that are kept.
+        ca_files: certificate authorities to trust besides the system's: PEM files or folders.
+        client_certificate: PEM file of our own certificate.
+        client_key: PEM file of its key.
+        insecure: trust any certificate.
+        transport: what carries HTTP calls.
+        plugins: modules to load besides those installed.
+        disabled_plugins: installed plugins to leave out.
+        strict: refuse to start with a broken plugin.
+        log_level: of the runner's own log.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    backend: str | None = None
+    name: str = Field(default_factory=socket.gethostname, min_length=1)
+    capacity: int | None = Field(None, ge=1)
+    limits: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag("limit")] = {}
+    tags: Annotated[tuple[str, ...], Flag("tag")] = ()
+    poll_interval: PositiveDuration | None = None
+    state_dir: Path | None = None
+    handlers: Annotated[tuple[str, ...], Flag("handler")] = ()
+    console: Literal["auto", "live", "plain", "json"] = "auto"
+    grace: Duration = 10.0
+    drain_timeout: Duration = 60.0
+    default_timeout: PositiveDuration = 3600.0
+    register_timeout: Duration = 60.0
+    ready_within: PositiveDuration = 120.0
+    durable: bool = False
+    log_limit: ByteSize = Field(ByteSize(5 * 1024 * 1024), ge=0)
+    ca_files: Annotated[tuple[Path, ...], Flag("ca-file")] = ()
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    insecure: bool = False
+    transport: Literal["auto", "reqwest", "httpx"] = "auto"
+    plugins: Annotated[tuple[str, ...], Flag("plugin")] = ()
+    disabled_plugins: Annotated[tuple[str, ...], Flag("disable-plugin")] = ()
+    strict: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,0 +1,1 @@
+"""What carries the calls to a control plane."""
