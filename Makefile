@@ -1,0 +1,51 @@
+# make demo   the main job: an embedded server, a runner, seven tasks; ends by itself
+# make test   the tests
+# make check  lint, types, layer rules; make ci runs all that CI runs
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PROJECTS := pyproject.toml plugins/harness/pyproject.toml
+
+.PHONY: demo test check lint types layers smoke bench lock clean
+
+demo: $(STAMP)
+	@$(BIN)/delegate demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: lint types layers
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+layers: $(STAMP)
+	@$(BIN)/lint-imports
+
+smoke: $(STAMP)
+	@$(BIN)/python -m tests.smoke
+
+bench: $(STAMP)
+	@$(BIN)/python benchmarks/throughput.py
+
+# The locked requirements with their hashes first; then our own distributions, which pip cannot check by hash.
+$(STAMP): requirements/dev.txt $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "setting up $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/harness
+	@touch $(STAMP)
+
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --no-emit-package delegate-core --group dev $(PROJECTS) -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,102 @@
+# ruff: noqa: INP001 - a script, not a package
+"""Draws the live view of an invented runner as a picture: ``python docs/pictures/live_view.py OUT.svg``."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+from delegate_core.console.events import LogEvent, TaskFinished
+from delegate_core.console.render import render
+from delegate_core.console.view import View
+from delegate_core.runner.snapshot import RunningTask, Snapshot
+
+_WIDTH, _HEIGHT = 104, 27
+
+_NOON = 1_767_268_800.0
+"""Twelve o'clock of some day, in seconds since 1970."""
+
+_RUNNING = (
+    RunningTask("Qm3xT9wLR1uVbK0sYzP5aA", "deploy", 1130.0, 1200.0, "waiting for 2 of 12 replicas", cancelling=False),
+    RunningTask(
+        "hV7cJ2nXS4eWd8GfUoI6tQ", "build", 412.0, 3600.0, "[ 61%] compiling src/store/index.c", cancelling=False
+    ),
+    RunningTask("L0pZ5rBMT3yHk9EiAqN1vw", "build", 187.0, 3600.0, "collected 1,284 items", cancelling=True),
+    RunningTask("Xa8uD6gKP2mCj4OfRsW7lE", "http_probe", 3.2, 30.0, "GET https://shop.example/health", cancelling=False),
+    RunningTask("Bn1yF3qVH9tIz5SkMxU0oG", "fib", 0.4, 60.0, "computing fib(32)", cancelling=False),
+    RunningTask("Ce4wJ7dLR6pAh2TbNvY8sK", "build", None, 3600.0, "", cancelling=False),
+)
+
+_RECENT = (
+    TaskFinished(_NOON - 2, "Dk5vG8sQX1nOu7ZcErT3mI", "fib", "succeeded", 1.31),
+    TaskFinished(_NOON - 9, "Fj2hM6aWY9xPb4LgStC0qU", "build", "succeeded", 356.0),
+    TaskFinished(_NOON - 31, "Gt7zN3eKB5iRd8VfHwJ1oA", "build", "failed", 94.0, "step unit-tests: exit status 1"),
+    TaskFinished(_NOON - 58, "Hx0bP4uCM2kSl6YqDnE9vT", "http_probe", "timed_out", 30.0, "timed out after 30s"),
+    TaskFinished(_NOON - 77, "Iw9cQ1yFN8jTg3XrAzK5pL", "deploy", "cancelled", 12.4, "aborted"),
+)
+
+_RECORDS = (
+    LogEvent(_NOON - 312, "warning", "", "heartbeat: manager.example answered 503; next try in 1.8s"),
+    LogEvent(
+        _NOON - 310, "warning", "", "report of task Fj2hM6aWY9xPb4LgStC0qU: timed out after 10s; next try in 2.1s"
+    ),
+)
+
+_SNAPSHOT = Snapshot(
+    name="build-7",
+    state="running",
+    reason="",
+    session="account acme at https://manager.example",
+    capacity=8,
+    used=6,
+    uptime=8043.0,
+    since_heartbeat=12.0,
+    since_poll=0.2,
+    since_contact=0.2,
+    ready=True,
+    trouble="",
+    holds=(),
+    running=_RUNNING,
+    claimed=1259,
+    finished={"succeeded": 1204, "failed": 31, "timed_out": 3, "cancelled": 14, "rejected": 1},
+    delivered=1252,
+    undeliverable=0,
+    backlog=1,
+    abandoned_threads=0,
+    logs_open=6,
+)
+
+
+def picture() -> str:
+    """The view as SVG."""
+    console = Console(
+        record=True,
+        file=io.StringIO(),
+        width=_WIDTH,
+        height=_HEIGHT,
+        force_terminal=True,
+        color_system="truecolor",
+        no_color=False,
+    )
+    console.print(render(View("harness", _SNAPSHOT, _RECENT, _RECORDS), _WIDTH, _HEIGHT))
+    return console.export_svg(title="delegate run --backend harness", theme=MONOKAI, unique_id="live-view")
+
+
+def main() -> None:
+    """Write the picture to the file that the first argument names."""
+    # The picture is the same wherever it is drawn.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    if len(sys.argv) != 2:
+        sys.exit("usage: python docs/pictures/live_view.py OUT.svg")
+    Path(sys.argv[1]).write_text(picture(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The wheel smoke test: build the wheels, install them into a bare environment, and use them outside the checkout.
+
+Run as ``python -m tests.smoke``; needs the package index for the dependencies. Not part of ``make test``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECTS = (ROOT, ROOT / "plugins" / "harness")
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a command in a clean environment; its output."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"}
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def build(target: Path) -> list[Path]:
+    """The wheels of all distributions."""
+    for project in PROJECTS:
+        run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target, cwd=project)
+    return sorted(target.glob("*.whl"))
+
+
+def main() -> None:
+    """Build, install, look."""
+    with tempfile.TemporaryDirectory(prefix="delegate-smoke-") as folder:
+        place = Path(folder)
+        core, harness = build(place / "wheels")
+        run(sys.executable, "-m", "venv", "bare", cwd=place)
+        pip = (place / "bare/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        delegate = place / "bare/bin/delegate"
+
+        run(*pip, core, cwd=place)
+        assert json.loads(run(delegate, "plugins", "list", "--json", cwd=place)) == [], "the core brings no plugin"
+
+        run(*pip, harness, cwd=place)
+        listed = json.loads(run(delegate, "plugins", "list", "--json", cwd=place))
+        assert [(one["name"], one["kind"], one["problem"]) for one in listed] == [("harness", "backend", "")], listed
+        run(delegate, "demo", cwd=place)
+        sys.stdout.write(f"smoke test passed: {core.name}, {harness.name}\n")
+
+
+if __name__ == "__main__":
+    main()
