@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, Any
 from delegate_core.markers import hookspec
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from delegate_core.development import DevelopmentServer
     from delegate_core.handlers import Handler, TaskContext
     from delegate_core.logs import LogLine, LogSink
@@ -50,7 +48,7 @@ if TYPE_CHECKING:
         TaskResult,
     )
     from delegate_core.runner import Inbox
-    from delegate_core.settings import RunnerSettings
+    from delegate_core.settings import RunnerSettings, Settings
 
 __all__ = ["HookSpecs"]
 
@@ -61,7 +59,7 @@ class HookSpecs:
     # ------------------------------------------------------------------ before a session: contributions
 
     @hookspec(firstresult=True)
-    def settings_model(self) -> type[BaseModel] | None:
+    def settings_model(self) -> type[Settings] | None:
         """The model of a backend's own settings: what its flags, variables and table in ``delegate.toml`` may say.
 
         Called once at start, on the chosen backend's module, before anything else. None: it has no settings.
@@ -74,7 +72,7 @@ class HookSpecs:
         """
 
     @hookspec(firstresult=True)
-    def create_backend(self, settings: BaseModel | None) -> object:
+    def create_backend(self, settings: Settings | None) -> object:
         """A new backend: an object with the session hooks, which shares nothing with another one.
 
         Called on the chosen backend's module once a runner. ``settings`` is an instance of its ``settings_model``.

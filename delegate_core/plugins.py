@@ -15,12 +15,12 @@ from types import ModuleType
 from typing import Any, Literal
 
 import pluggy
-from pydantic import BaseModel
 
 from delegate_core.errors import DelegateError, PluginError
 from delegate_core.hooks import Implementation, check_signatures, implementation_of, implementations
 from delegate_core.hookspecs import HookSpecs
 from delegate_core.markers import PROJECT
+from delegate_core.settings import Settings
 
 __all__ = [
     "BACKENDS",
@@ -114,9 +114,17 @@ def contribution(module: ModuleType, hook: str, **given: object) -> Any:
     return found(**given) if found else None
 
 
-def settings_model_of(module: ModuleType) -> type[BaseModel] | None:
-    """The settings model that a backend's module brings."""
-    model: type[BaseModel] | None = contribution(module, "settings_model")
+def settings_model_of(module: ModuleType) -> type[Settings] | None:
+    """The settings model that a backend's module brings.
+
+    Raises:
+        PluginError: it is none.
+    """
+    model = contribution(module, "settings_model")
+    if model is not None and not (isinstance(model, type) and issubclass(model, Settings)):
+        raise PluginError(
+            f"{module.__name__}: settings_model must answer a class derived from delegate_core.settings.Settings"
+        )
     return model
 
 

@@ -17,6 +17,7 @@ Options = Annotated[
 
 _RUN = """Run a runner against a control plane.
 
+\b
     delegate run --backend harness --endpoint https://manager.example --account-id ACCOUNT \\
         --account-secret-file secret.txt --handlers my_handlers.py
 
@@ -27,6 +28,7 @@ backend's own settings too.
 
 _DEV = """Serve an embedded control plane on loopback, with a runner beside it.
 
+\b
     delegate dev --backend harness --handlers my_handlers.py
     delegate submit task.json --wait
 
@@ -67,7 +69,8 @@ def _with_settings(chosen: bool, arguments: Sequence[str], name: str) -> Callabl
 def demo(backend: Backend = "harness") -> None:
     """Run the demonstration: an embedded server, a runner, and seven tasks that end in every way.
 
-    delegate demo
+    \b
+        delegate demo
     """
     from delegate_core.cli.demo import run_demo  # noqa: PLC0415
 
@@ -82,7 +85,8 @@ def submit(
 ) -> None:
     """Queue a task on the running development server.
 
-    echo '{"type": "script", "data": {"commands": ["echo hello"]}}' | delegate submit - --wait
+    \b
+        echo '{"type": "script", "data": {"commands": ["echo hello"]}}' | delegate submit - --wait
     """
     from delegate_core.cli import client  # noqa: PLC0415
 
@@ -92,7 +96,8 @@ def submit(
 def cancel(task_id: Annotated[str, typer.Argument(help="The task's id, or how it begins.")]) -> None:
     """Cancel a task on the running development server.
 
-    delegate cancel 3f2a
+    \b
+        delegate cancel 3f2a
     """
     from delegate_core.cli import client  # noqa: PLC0415
 
@@ -105,7 +110,8 @@ def logs(
 ) -> None:
     """Show a task's log from the running development server.
 
-    delegate logs 3f2a --follow
+    \b
+        delegate logs 3f2a --follow
     """
     from delegate_core.cli import client  # noqa: PLC0415
 
@@ -115,7 +121,8 @@ def logs(
 def status(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:  # noqa: FBT002 - a flag
     """List the tasks of the running development server.
 
-    delegate status
+    \b
+        delegate status
     """
     from delegate_core.cli import client  # noqa: PLC0415
 
@@ -125,7 +132,8 @@ def status(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 def plugins_list(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:  # noqa: FBT002 - a flag
     """List the installed backends and plugins, and what is broken.
 
-    delegate plugins list
+    \b
+        delegate plugins list
     """
     from delegate_core.cli.listing import list_plugins  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from delegate_core.console import visible
+from delegate_core.console.visible import visible
 from delegate_core.development import Address, ServerTask, address_file
 from delegate_core.development.client import ControlClient
 from delegate_core.errors import DelegateError, SettingsError

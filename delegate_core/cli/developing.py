@@ -48,7 +48,7 @@ def develop(
             if no_runner:
                 await anyio.sleep_forever()
             with tempfile.TemporaryDirectory(prefix="delegate-dev-") as state:
-                console = open_console(settings.console, sys.stdout, task_lines=task_logs)
+                console = open_console(settings.console, sys.stdout, environ=os.environ, task_lines=task_logs)
                 await run_runner(runner_beside(module, server, settings, Path(state), plugins=[console]), console)
 
     try:

@@ -5,42 +5,70 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from pydantic import BaseModel
+from pydantic import ByteSize
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
-from delegate_core.settings import Setting, settings_of
+from delegate_core.settings import Setting, Settings, format_duration, settings_of
 
 __all__ = ["parameters"]
 
 _ATTRIBUTE = re.compile(r"^\s{4}(\w+): (.+(?:\n\s{5,}.+)*)$", re.MULTILINE)
 
 
-def parameters(model: type[BaseModel], panel: str, skip: Iterable[str] = ()) -> list[inspect.Parameter]:
+def parameters(model: type[Settings], skip: Iterable[str] = ()) -> list[inspect.Parameter]:
     """Parameters of a command for each setting of a model. Not given is None; the settings decide what that means."""
     helps = dict(_ATTRIBUTE.findall(inspect.getdoc(model) or ""))
-    made: list[inspect.Parameter] = []
-    for name, setting in settings_of(model).items():
-        if name not in skip:
-            made += _parameters(setting, model.model_fields[name], helps, panel)
-    return made
+    return [
+        _parameter(setting, model.model_fields[name], helps)
+        for name, setting in settings_of(model).items()
+        if name not in skip and (setting.from_file or not setting.secret)
+    ]
 
 
-def _parameters(setting: Setting, field: FieldInfo, helps: Mapping[str, str], panel: str) -> list[inspect.Parameter]:
-    text = " ".join(helps.get(setting.name, "").split())
+def _parameter(setting: Setting, field: FieldInfo, helps: Mapping[str, str]) -> inspect.Parameter:
+    text = " ".join(helps.get(setting.name, "").replace("``", "").split())
     variant = setting.file_variant
     if variant is not None:
         # A secret on the command line would be in every process list, so there is no flag for the value itself.
-        return [_parameter(variant, str, f"File that holds it: {text}", panel)]
-    return [_parameter(setting, bool if field.annotation is bool else str, text, panel)]
+        option = typer.Option(variant.flag, help=f"File that holds {text}", metavar="PATH", show_default=False)
+        return _keyword(variant.name, str | None, option)
+    if field.annotation is bool:
+        option = typer.Option(f"{setting.flag}/--no-{setting.flag[2:]}", help=_sentence(text), show_default=False)
+        return _keyword(setting.name, bool | None, option)
+    text = _sentence(text) + _default(field)
+    option = typer.Option(setting.flag, help=text, metavar=_metavar(setting, field), show_default=False)
+    return _keyword(setting.name, str | None if setting.shape == "one" else list[str] | None, option)
 
 
-def _parameter(setting: Setting, kind: type, text: str, panel: str) -> inspect.Parameter:
-    flags = [f"{setting.flag}/--no-{setting.flag[2:]}"] if kind is bool else [setting.flag]
-    option = typer.Option(*flags, help=text[:1].upper() + text[1:], rich_help_panel=panel, show_default=False)
-    value: Any = (kind if setting.shape == "one" else list[kind]) | None  # type: ignore[valid-type]  # made at run time
-    return inspect.Parameter(
-        setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[value, option]
-    )
+def _keyword(name: str, kind: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _metavar(setting: Setting, field: FieldInfo) -> str:
+    if setting.shape == "pairs":
+        return "NAME=VALUE"
+    kinds = [field.annotation, *get_args(field.annotation)]
+    choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), None)
+    if choices:
+        return "|".join(map(str, choices))
+    names = {int: "NUMBER", float: "DURATION", ByteSize: "SIZE", Path: "PATH"}
+    return next((name for kind, name in names.items() if kind in kinds), "TEXT")
+
+
+def _default(field: FieldInfo) -> str:
+    """The default as one would write it; nothing for those that are empty or made at run time."""
+    value = field.default
+    if value is PydanticUndefined or value is None or value in ((), {}):
+        return ""
+    if isinstance(value, ByteSize):
+        return f" [default: {value.human_readable()}]"
+    return f" [default: {format_duration(value) if isinstance(value, float) else value}]"

@@ -14,13 +14,12 @@ from types import ModuleType
 from typing import Any
 
 import anyio
-from pydantic import BaseModel
 
 from delegate_core.console import Console, open_console
 from delegate_core.errors import DelegateError, PluginError, SettingsError
 from delegate_core.plugins import backend_module, contribution, settings_model_of
 from delegate_core.runner import Runner
-from delegate_core.settings import RunnerSettings, find_file, load
+from delegate_core.settings import RunnerSettings, Settings, find_file, load
 
 __all__ = ["Loaded", "in_event_loop", "make_runner", "run", "run_runner"]
 
@@ -33,13 +32,13 @@ class Loaded:
 
     module: ModuleType
     runner: RunnerSettings
-    backend: BaseModel | None
+    backend: Settings | None
 
 
 def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     """Run until drained; raises the `DelegateError` that it ended with."""
     loaded = _load(config, flags)
-    console = open_console(loaded.runner.console, sys.stdout, task_lines=task_logs)
+    console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
     runner = make_runner(loaded, console)
     try:
         in_event_loop(lambda: run_runner(runner, console))
@@ -75,7 +74,14 @@ def _load(config: Path | None, flags: Mapping[str, Any]) -> Loaded:
     if model is None:
         _warn(core.warnings)
         return Loaded(module, core.values, None)
-    core = load(RunnerSettings, flags=flags, environ=os.environ, file=file, others=[model])
+    core = load(
+        RunnerSettings,
+        flags=flags,
+        environ=os.environ,
+        file=file,
+        others=[model],
+        aliases=model.runner_environment,
+    )
     own = load(model, flags=flags, environ=os.environ, file=file, table=name, others=[RunnerSettings])
     _warn([*core.warnings, *own.warnings])
     return Loaded(module, core.values, own.values)

@@ -28,9 +28,9 @@ def command(name: str, function: Callable[..., None], arguments: Sequence[str]) 
     """The function of ``run`` or ``dev``, with an option for each setting of the core and of the named backend."""
     backend = _peek(arguments)
     model = settings_model_of(backend_module(backend)) if backend and name == "run" else None
-    made = [*(_RUN_PARAMETERS if name == "run" else _DEV_PARAMETERS), *parameters(RunnerSettings, "Runner")]
+    made = [*(_RUN_PARAMETERS if name == "run" else _DEV_PARAMETERS), *parameters(RunnerSettings)]
     if model is not None:
-        made += parameters(model, f"Backend: {backend}")
+        made += parameters(model)
 
     def call(**given: Any) -> None:
         function(**given)

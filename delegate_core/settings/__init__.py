@@ -1,5 +1,6 @@
 """One settings object from flags, environment and `delegate.toml`; each value knows where it came from."""
 
+from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration, format_duration, parse_duration
 from delegate_core.settings.loading import Loaded, load
 from delegate_core.settings.model import RunnerSettings
@@ -15,6 +16,7 @@ __all__ = [
     "PositiveDuration",
     "RunnerSettings",
     "Setting",
+    "Settings",
     "find_file",
     "format_duration",
     "load",

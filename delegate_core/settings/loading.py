@@ -1,16 +1,18 @@
 """From flags, environment and file to one validated settings object that knows where each value came from."""
 
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings
 
 from delegate_core.errors import SettingsError
-from delegate_core.settings.naming import PREFIX, Setting, nearest, settings_of
+from delegate_core.settings.base import layered
+from delegate_core.settings.naming import PREFIX, Environment, Setting, nearest, settings_of
 from delegate_core.settings.sources import (
     FileTable,
     Found,
@@ -26,7 +28,7 @@ from delegate_core.settings.sources import (
 
 __all__ = ["Loaded", "load"]
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=BaseSettings)
 
 _DEFAULT = Origin("default", "default")
 _SHOWN = 100
@@ -58,7 +60,8 @@ def load(
     environ: Mapping[str, str],
     file: Path | None,
     table: str = "",
-    others: Collection[type[BaseModel]] = (),
+    others: Collection[type[BaseSettings]] = (),
+    aliases: Mapping[str, Environment] | None = None,
 ) -> Loaded[M]:
     """Load the settings of a model. A flag goes before `DELEGATE_*`, aliases in their order, the file, the default.
 
@@ -69,19 +72,20 @@ def load(
         file: the settings file; must exist. See `find_file`.
         table: of the file: a backend's name, or empty for the core's settings at the top level.
         others: models loaded from the same environment, so that their variables are known.
+        aliases: further variables by field name.
 
     Raises:
         SettingsError: everything that is wrong, a line each.
     """
     content = SettingsFile.read(file).table(table) if file else FileTable({}, {})
-    load_ = _Load(settings_of(model), _sources(flags, environ, content))
+    settings = {name: setting.also((aliases or {}).get(name)) for name, setting in settings_of(model).items()}
+    load_ = _Load(settings, _sources(flags, environ, content))
     load_.reject_unknown(content, top=not table)
-    found = load_.gather()
-    values = load_.validate(model, found, table)
-    models: list[type[BaseModel]] = [model, *others]
+    values = load_.validate(model, table)
+    models: list[type[BaseSettings]] = [model, *others]
     known = [setting for each in models for setting in settings_of(each).values()]
     warnings = (*load_.warnings, *_unknown_variables(environ, known))
-    return Loaded(values, {name: each.origin for name, each in found.items()}, warnings)
+    return Loaded(values, {name: each.origin for name, each in load_.found.items()}, warnings)
 
 
 def _sources(flags: Mapping[str, Any], environ: Mapping[str, str], content: FileTable) -> tuple[Source, ...]:
@@ -99,6 +103,7 @@ class _Load:
 
     settings: Mapping[str, Setting]
     sources: tuple[Source, ...]
+    found: dict[str, Found] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -113,20 +118,20 @@ class _Load:
                 cure = f"did you mean {meant}?" if meant else "remove it"
                 self.problems.append(f"{key} ({content.origins[key]}): there is no such setting: {cure}")
 
-    def gather(self) -> Mapping[str, Found]:
-        """What the sources have, by field name."""
-        answers = {name: self._ask(setting) for name, setting in self.settings.items()}
-        return {name: found for name, found in answers.items() if found is not None}
+    def _answer(self, source: Source) -> Callable[[str], Any | None]:
+        """What a source has for a field; a secret goes before the name of its file."""
 
-    def _ask(self, setting: Setting) -> Found | None:
-        """The first source's answer; in each, a secret goes before the name of its file."""
-        for source in self.sources:
+        def answer(name: str) -> Any | None:
+            setting = self.settings[name]
             for variant in _variants(setting):
                 if (found := source(variant)) is not None:
-                    return found if variant is setting else self._secret(variant, found)
-        return None
+                    self.found[name] = found if variant is setting else self._secret(variant, found)
+                    return self.found[name].value
+            return None
 
-    def _secret(self, variant: Setting, found: Found) -> Found | None:
+        return answer
+
+    def _secret(self, variant: Setting, found: Found) -> Found:
         path = Path(str(found.value))
         try:
             text = path.read_text("utf-8").rstrip("\r\n")
@@ -139,13 +144,13 @@ class _Load:
             self.warnings.append(f"{variant.name} ({found.origin}): everyone can read {path}: chmod 600 it")
         return Found(text, found.origin)
 
-    def validate(self, model: type[M], found: Mapping[str, Found], table: str) -> M:
+    def validate(self, model: type[M], table: str) -> M:
         """The model's instance, or every problem at once."""
         values = None
         try:
-            values = model.model_validate({name: each.value for name, each in found.items()})
+            values = layered(model, [self._answer(source) for source in self.sources])
         except ValidationError as error:
-            self.problems += [self._complaint(each, found, table) for each in error.errors()]
+            self.problems += [self._complaint(each, self.found, table) for each in error.errors()]
         if values is None or self.problems:
             raise SettingsError("\n".join(sorted(self.problems)))
         return values

@@ -4,15 +4,16 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field
+from pydantic import ByteSize, Field
 
+from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration
 from delegate_core.settings.naming import Flag
 
 __all__ = ["RunnerSettings"]
 
 
-class RunnerSettings(BaseModel):
+class RunnerSettings(Settings):
     """The settings of the runner itself. `None` leaves a value to the backend or to the platform.
 
     Attributes:
@@ -43,16 +44,14 @@ class RunnerSettings(BaseModel):
         log_level: of the runner's own log.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     backend: str | None = None
     name: str = Field(default_factory=socket.gethostname, min_length=1)
     capacity: int | None = Field(None, ge=1)
-    limits: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag("limit")] = {}
+    limits: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag("limit")] = {}  # noqa: RUF012 - pydantic copies defaults
     tags: Annotated[tuple[str, ...], Flag("tag")] = ()
     poll_interval: PositiveDuration | None = None
     state_dir: Path | None = None
-    handlers: Annotated[tuple[str, ...], Flag("handler")] = ()
+    handlers: Annotated[tuple[str, ...], Flag("handlers")] = ()
     console: Literal["auto", "live", "plain", "json"] = "auto"
     grace: Duration = 10.0
     drain_timeout: Duration = 60.0

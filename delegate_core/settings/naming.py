@@ -14,7 +14,7 @@ A `SecretStr` can also be given as the name of a file that holds it: `account_se
 import types
 import typing
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
@@ -30,10 +30,16 @@ Shape = Literal["one", "many", "pairs"]
 
 
 class Environment:
-    """Further environment variables of a field, asked in this order after our own."""
+    """Further environment variables of a field, asked in this order after our own.
 
-    def __init__(self, *names: str) -> None:
+    Args:
+        names: the variables.
+        unit: what a bare number in them means: ``ms`` for a variable that holds milliseconds.
+    """
+
+    def __init__(self, *names: str, unit: str = "") -> None:
         self.names = names
+        self.unit = unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,10 @@ class Setting:
         name: of the field, and in the file.
         flag: with its dashes.
         variables: of the environment, in order of precedence.
-        secret: never shown; may be read from a file of its own.
+        secret: never shown.
+        from_file: may be read from a file of its own: a secret, unless the model has a field for that file itself.
         shape: one value, many (a comma between them), or pairs (`name=value`, a comma between them).
+        units: of a bare number, by variable.
     """
 
     name: str
@@ -60,18 +68,32 @@ class Setting:
     variables: tuple[str, ...]
     secret: bool
     shape: Shape
+    units: Mapping[str, str] = field(default_factory=dict)
+    from_file: bool = False
+
+    def also(self, environment: Environment | None) -> "Setting":
+        """The setting with further variables."""
+        if environment is None:
+            return self
+        units = {**self.units, **dict.fromkeys(environment.names, environment.unit)}
+        return replace(self, variables=(*self.variables, *environment.names), units=units)
 
     @property
     def file_variant(self) -> "Setting | None":
         """The setting that names the file of a secret."""
-        if not self.secret:
+        if not self.from_file:
             return None
         return Setting(f"{self.name}_file", f"{self.flag}-file", (f"{self.variables[0]}_FILE",), False, "one")
 
 
 def settings_of(model: type[BaseModel]) -> Mapping[str, Setting]:
     """Every setting of a model by its field's name, in the order of the fields."""
-    return {name: _setting(name, field) for name, field in model.model_fields.items()}
+    fields = model.model_fields
+    settings = {name: _setting(name, field) for name, field in fields.items()}
+    return {
+        name: replace(setting, from_file=setting.secret and f"{name}_file" not in fields)
+        for name, setting in settings.items()
+    }
 
 
 def nearest(name: str, names: Collection[str]) -> str | None:
@@ -80,13 +102,16 @@ def nearest(name: str, names: Collection[str]) -> str | None:
     return found[0] if found else None
 
 
-def _setting(name: str, field: FieldInfo) -> Setting:
-    flag = next((mark.name for mark in field.metadata if isinstance(mark, Flag)), name.replace("_", "-"))
+def _setting(name: str, info: FieldInfo) -> Setting:
+    flag = next((mark.name for mark in info.metadata if isinstance(mark, Flag)), name.replace("_", "-"))
     own = PREFIX + flag.replace("-", "_").upper()
-    others = tuple(other for mark in field.metadata if isinstance(mark, Environment) for other in mark.names)
-    kinds = set(_kinds(field.annotation))
+    kinds = set(_kinds(info.annotation))
     secret = not kinds.isdisjoint({SecretStr, SecretBytes})
-    return Setting(name, f"--{flag}", (own, *others), secret, _shape(kinds))
+    setting = Setting(name, f"--{flag}", (own,), secret, _shape(kinds))
+    for mark in info.metadata:
+        if isinstance(mark, Environment):
+            setting = setting.also(mark)
+    return setting
 
 
 def _shape(kinds: set[Any]) -> Shape:

@@ -1,10 +1,4 @@
-"""Where settings come from: flags, environment, file; each value with its origin.
-
-pydantic-settings has sources for all three, and we use none of them: its merged dictionary no longer knows which
-source a value came from and mixes the entries of mappings from several; its environment is `os.environ` and no
-argument, and wants lists as JSON; its TOML source passes over a file that is missing and forgets the lines. What
-would be left of it is a loop. Validation is pydantic's.
-"""
+"""Where settings come from: flags, environment, file; each value with its origin."""
 
 import re
 import tomllib
@@ -70,7 +64,8 @@ def environment(variables: Mapping[str, str], position: Callable[[Setting], tupl
     def ask(setting: Setting) -> Found | None:
         for name in position(setting):
             if text := variables.get(name):
-                return Found(_shaped(text, setting), Origin("environment", name))
+                unit = setting.units.get(name, "") if text.strip().isdigit() else ""
+                return Found(_shaped(text + unit, setting), Origin("environment", name))
         return None
 
     return ask

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import SecretStr, field_validator
 
 from delegate_core.errors import SettingsError
-from delegate_core.settings import Environment, Flag, Loaded, RunnerSettings, find_file, load
+from delegate_core.settings import Environment, Flag, Loaded, RunnerSettings, Settings, find_file, load
 
 
-class BackendSettings(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class BackendSettings(Settings):
     endpoint: Annotated[str, Environment("OLD_URL", "OLDER_URL")] = "none"
     account_secret: Annotated[SecretStr | None, Environment("OLD_SECRET")] = None
     labels: Annotated[tuple[str, ...], Flag("label")] = ()
@@ -27,7 +25,7 @@ class BackendSettings(BaseModel):
         return secret
 
 
-class Required(BaseModel):
+class Required(Settings):
     account_id: str
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from pydantic import BaseModel
-
 from delegate_core.development import DevelopmentServer
 from delegate_core.http import TlsOptions, open_transport
 from delegate_core.logs import LogSink
@@ -26,7 +24,7 @@ from delegate_core.model import (
     TaskResult,
 )
 from delegate_core.runner import Inbox
-from delegate_core.settings import RunnerSettings
+from delegate_core.settings import RunnerSettings, Settings
 from delegate_harness import claiming
 from delegate_harness.auth import MadeTokens, ReadyToken
 from delegate_harness.client import ManagerClient, parse_endpoint
@@ -129,7 +127,7 @@ class HarnessBackend:
 
 
 @hookimpl
-def settings_model() -> type[BaseModel]:
+def settings_model() -> type[Settings]:
     """What the backend's flags, variables and table may say."""
     return HarnessSettings
 
@@ -151,7 +149,7 @@ def development_server(options: Mapping[str, str]) -> DevelopmentServer:
 def _tokens(settings: HarnessSettings) -> MadeTokens | ReadyToken:
     if settings.account_secret is not None:
         return MadeTokens(settings.account_id, settings.account_secret.get_secret_value())
-    return ReadyToken(settings.token.get_secret_value() if settings.token else "", settings.token_path)
+    return ReadyToken(settings.token.get_secret_value() if settings.token else "", settings.token_file)
 
 
 def _tls(settings: RunnerSettings) -> TlsOptions:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from delegate_core.settings import Environment, PositiveDuration
+from delegate_core.settings import Environment, PositiveDuration, Settings
 
 __all__ = ["HarnessSettings"]
 
 _ENDPOINT = Environment("DRONE_DELEGATE_MANAGER_ENDPOINT", "DLITE_INTERNAL_MANAGER_ENDPOINT", "DLITE_MANAGER_ENDPOINT")
 
 
-class HarnessSettings(BaseModel):
+class HarnessSettings(Settings):
     """How to reach a Harness manager, and as whom. Either the account secret or a ready token is needed.
 
     Attributes:
@@ -22,13 +23,17 @@ class HarnessSettings(BaseModel):
         account_id: the account whose tasks are fetched.
         account_secret: the account's delegate token, 32 hexadecimal digits, from which tokens are made.
         token: a ready token, sent as it is.
-        token_path: file with a ready token, read again when the manager calls it expired.
+        token_file: file with a ready token, read again when the manager calls it expired.
         heartbeat_interval: seconds between two heartbeats; the manager gives a delegate up after five minutes.
         reject_to_others: hand tasks that are rejected before they start to another delegate, once.
         log_url: the log service's address, for tasks that name none.
     """
 
-    model_config = ConfigDict(frozen=True)
+    runner_environment: ClassVar[Mapping[str, Environment]] = {
+        "name": Environment("DRONE_DELEGATE_NAME", "DLITE_NAME"),
+        "capacity": Environment("DLITE_PARALLEL_WORKERS"),
+        "poll_interval": Environment("DLITE_POLL_INTERVAL_MILLISECS", unit="ms"),
+    }
 
     endpoint: Annotated[str, _ENDPOINT]
     account_id: Annotated[str, Environment("DRONE_DELEGATE_ACCOUNT_ID", "DLITE_ACCOUNT_ID"), Field(min_length=1)]
@@ -36,16 +41,16 @@ class HarnessSettings(BaseModel):
         SecretStr | None, Environment("DRONE_DELEGATE_ACCOUNT_SECRET", "DLITE_ACCOUNT_SECRET")
     ] = None
     token: SecretStr | None = None
-    token_path: Path | None = None
+    token_file: Path | None = None
     heartbeat_interval: PositiveDuration = 10.0
     reject_to_others: bool = False
     log_url: Annotated[str | None, Environment("LOG_STREAMING_SERVICE_URL")] = None
 
     @model_validator(mode="after")
     def _proof(self) -> Self:
-        given = [value for value in (self.account_secret, self.token, self.token_path) if value]
+        given = [value for value in (self.account_secret, self.token, self.token_file) if value]
         if len(given) != 1:
             raise ValueError(
-                "give exactly one of --account-secret-file (or DELEGATE_ACCOUNT_SECRET), DELEGATE_TOKEN, --token-path"
+                "give exactly one of --account-secret-file (or DELEGATE_ACCOUNT_SECRET), DELEGATE_TOKEN, --token-file"
             )
         return self
