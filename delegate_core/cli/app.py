@@ -81,6 +81,7 @@ def submit(
     file: Annotated[Path, typer.Argument(help="The task's file, as the backend wants it; - for standard input.")],
     wait: Annotated[bool, typer.Option("--wait", help="Show log and result; exit 0 only if it succeeded.")] = False,  # noqa: FBT002 - a flag
     json_: Annotated[bool, typer.Option("--json", help="Print results as JSON lines.")] = False,  # noqa: FBT002 - a flag
+    timeout: Annotated[str | None, typer.Option("--timeout", help="Wait no longer: 30s, 5m.")] = None,
     option: Options = None,
 ) -> None:
     """Queue a task on the running development server.
@@ -89,8 +90,13 @@ def submit(
         echo '{"type": "script", "data": {"commands": ["echo hello"]}}' | delegate submit - --wait
     """
     from delegate_core.cli import client  # noqa: PLC0415
+    from delegate_core.settings.durations import parse_duration  # noqa: PLC0415
 
-    raise typer.Exit(client.submit(file, option or [], wait=wait, as_json=json_))
+    try:
+        seconds = None if timeout is None else parse_duration(timeout)
+    except ValueError as error:
+        raise typer.BadParameter(f"--timeout: {error}") from None
+    raise typer.Exit(client.submit(file, option or [], wait=wait, timeout=seconds, as_json=json_))
 
 
 def cancel(task_id: Annotated[str, typer.Argument(help="The task's id, or how it begins.")]) -> None:

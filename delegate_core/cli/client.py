@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,8 +20,8 @@ __all__ = ["cancel", "logs", "status", "submit"]
 _SUCCEEDED = "succeeded"
 
 
-def submit(file: Path, options: Sequence[str], *, wait: bool, as_json: bool) -> int:
-    """Queue what a file describes; with ``wait`` show log and result. 1 if a task did not succeed."""
+def submit(file: Path, options: Sequence[str], *, wait: bool, timeout: float | None, as_json: bool) -> int:
+    """Queue what a file describes; with ``wait`` show log and result. 1 if a task did not succeed in time."""
     if wrong := [option for option in options if "=" not in option]:
         raise SettingsError(f"--option {wrong[0]}: write it as name=value")
     text = _read(file)
@@ -28,34 +29,35 @@ def submit(file: Path, options: Sequence[str], *, wait: bool, as_json: bool) -> 
     try:
         ids = client.submit(text, dict(option.split("=", 1) for option in options))
     except DelegateError as error:
-        raise SettingsError(f"{file}: {error}") from None
+        raise SettingsError(f"{_named(file)}: {error}") from None
     if not wait:
         sys.stdout.write("".join(f"{task_id}\n" for task_id in ids))
         return 0
-    ended = [_watch(client, task_id, as_json=as_json) for task_id in ids]
+    deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
+    ended = [_watch(client, task_id, deadline, as_json=as_json) for task_id in ids]
     return 0 if all(task.outcome == _SUCCEEDED for task in ended) else 1
 
 
-def _watch(client: ControlClient, task_id: str, *, as_json: bool) -> ServerTask:
+def _watch(client: ControlClient, task_id: str, deadline: float, *, as_json: bool) -> ServerTask:
     """Show a task's log and its result: as JSON, the log goes to standard error."""
     waiting = client.task(task_id).waiting
     if waiting:
         sys.stderr.write(f"waiting: {waiting}\n")
-    _print_log(client, task_id, sys.stderr if as_json else sys.stdout)
-    task = client.task(task_id, wait=True)
+    _print_log(client, task_id, sys.stderr if as_json else sys.stdout, deadline - time.monotonic())
+    task = client.task(task_id, wait=max(0.0, deadline - time.monotonic()))
     sys.stdout.write(json.dumps(asdict(task)) + "\n" if as_json else _describe(task))
     return task
 
 
 def _describe(task: ServerTask) -> str:
-    text = f"{task.outcome}: {task.type} {task.id}"
-    if task.error:
-        text += f": {visible(task.error)}"
+    text = f"{task.outcome or 'still ' + task.status}: {task.type} {task.id}"
+    if task.error or task.waiting:
+        text += f": {visible(task.error or task.waiting)}"
     return text + (f"\n{json.dumps(task.data, indent=2)}\n" if task.data is not None else "\n")
 
 
-def _print_log(client: ControlClient, task_id: str, stream: TextIO, *, follow: bool = True) -> None:
-    for text in client.log(task_id, follow=follow):
+def _print_log(client: ControlClient, task_id: str, stream: TextIO, seconds: float) -> None:
+    for text in client.log(task_id, follow=max(0.0, seconds)):
         stream.write(text)
         stream.flush()
 
@@ -75,7 +77,7 @@ def logs(task_id: str, *, follow: bool) -> int:
     """Show a task's log."""
     client = _client()
     full = _resolve(client, task_id)
-    _print_log(client, full, sys.stdout, follow=follow)
+    _print_log(client, full, sys.stdout, float("inf") if follow else 0.0)
     return 0
 
 
@@ -99,10 +101,17 @@ def _print_tasks(tasks: Sequence[ServerTask]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("ID", "TYPE", "STATE", ""):
         table.add_column(title, overflow="fold")
+    short = _short([task.id for task in tasks])
     for task in tasks:
         state = Text(task.outcome or task.status, style=_style(task))
-        table.add_row(Text(task.id), Text(task.type), state, Text(visible(task.error or task.waiting)))
+        table.add_row(Text(short[task.id]), Text(task.type), state, Text(visible(task.error or task.waiting)))
     Console().print(table)
+
+
+def _short(ids: Sequence[str]) -> dict[str, str]:
+    """The beginnings of the ids, as long as it takes to tell them apart; commands take these too."""
+    length = next((n for n in range(8, 64) if len({one[:n] for one in ids}) == len(ids)), 64)
+    return {one: one[:length] for one in ids}
 
 
 def _style(task: ServerTask) -> str:
@@ -125,10 +134,14 @@ def _resolve(client: ControlClient, task_id: str) -> str:
     raise SettingsError(f"{task_id} is the beginning of {len(matching)} ids; write more of it")
 
 
+def _named(file: Path) -> str:
+    return "standard input" if str(file) == "-" else str(file)
+
+
 def _read(file: Path) -> str:
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
     except OSError as error:
-        raise SettingsError(f"cannot read {file}: {error.strerror}") from None
+        raise SettingsError(f"cannot read {_named(file)}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"cannot read {file}: it is not UTF-8 text") from None
+        raise SettingsError(f"cannot read {_named(file)}: it is not UTF-8 text") from None

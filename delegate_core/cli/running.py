@@ -115,7 +115,8 @@ def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
 async def run_runner(runner: Runner, console: Console) -> None:
     """Run a runner under its console; the first signal drains, the second cancels, the third leaves."""
     console.attach(runner)
-    with _records_to(console.handler, runner.settings.log_level):
+    packages = {__name__, type(runner.plugins.backend).__module__}
+    with _records_to(console.handler, {name.partition(".")[0] for name in packages}, runner.settings.log_level):
         async with console.show(), anyio.create_task_group() as group:
             group.start_soon(_heed_signals, runner, group.cancel_scope)
             await runner.run()
@@ -135,14 +136,16 @@ async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
 
 
 @contextmanager
-def _records_to(handler: logging.Handler, level: str) -> Iterator[None]:
-    """Send the program's log records to the console while it runs."""
-    root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(level.upper())
+def _records_to(handler: logging.Handler, packages: Iterable[str], level: str) -> Iterator[None]:
+    """Send log records to the console while it runs: ours from this level on, warnings of all others."""
+    loggers = {logging.getLogger(): "WARNING", **{logging.getLogger(name): level.upper() for name in packages}}
+    before = {logger: logger.level for logger in loggers}
+    logging.getLogger().addHandler(handler)
+    for logger, wanted in loggers.items():
+        logger.setLevel(wanted)
     try:
         yield
     finally:
-        root.removeHandler(handler)
-        root.setLevel(before)
+        logging.getLogger().removeHandler(handler)
+        for logger, former in before.items():
+            logger.setLevel(former)

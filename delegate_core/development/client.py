@@ -35,18 +35,18 @@ class ControlClient:
         """All tasks."""
         return [ServerTask(**task) for task in self._call("GET", "/tasks")["tasks"]]
 
-    def task(self, task_id: str, *, wait: bool = False) -> ServerTask:
-        """One task; with ``wait`` once it has its outcome."""
-        return ServerTask(**self._call("GET", f"/tasks/{task_id}/result", params={"wait": int(wait)}))
+    def task(self, task_id: str, *, wait: float = 0.0) -> ServerTask:
+        """One task, once it has its outcome, but after ``wait`` seconds at the latest; ``inf`` waits for ever."""
+        return ServerTask(**self._call("GET", f"/tasks/{task_id}/result", params={"wait": wait}))
 
     def cancel(self, task_id: str) -> bool:
         """Cancel a task; False if it had ended."""
         return bool(self._call("POST", f"/tasks/{task_id}/cancel")["cancelled"])
 
-    def log(self, task_id: str, *, follow: bool = True) -> Iterator[str]:
-        """A task's log: what is there, and with ``follow`` what comes, to its end."""
+    def log(self, task_id: str, *, follow: float = 0.0) -> Iterator[str]:
+        """A task's log: what is there, and what comes within ``follow`` seconds, to its end."""
         try:
-            with self._http.stream("GET", f"/tasks/{task_id}/log", params={"follow": int(follow)}) as reply:
+            with self._http.stream("GET", f"/tasks/{task_id}/log", params={"follow": follow}) as reply:
                 if reply.status_code != 200:
                     reply.read()
                     raise _refusal(reply)

@@ -21,6 +21,9 @@ __all__ = ["serve_control"]
 
 _LONGEST_FILE = 16 * 1024 * 1024
 
+_AT_ONCE = 10.0
+"""Seconds for what is there already."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -28,7 +31,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 async def serve_control(server: DevelopmentServer, token: str) -> AsyncIterator[str]:
     """Serve it on a free port; yields its address."""
     with listen(0) as listener:
-        guest = GuestServer(uvicorn.Config(_app(server, token), lifespan="off", ws="none", log_config=None))
+        guest = GuestServer(
+            uvicorn.Config(_app(server, token), lifespan="off", ws="none", log_config=None, access_log=False)
+        )
         async with anyio.create_task_group() as group:
             group.start_soon(guest.serve, [listener])
             try:
@@ -68,6 +73,24 @@ def _guarded(call: Endpoint, token: str) -> Endpoint:
     return guarded
 
 
+def _seconds(request: Request, name: str) -> float:
+    """How long the caller wants to wait; raises ValueError."""
+    return float(request.query_params.get(name, "0"))
+
+
+async def _for_seconds(lines: AsyncIterator[str], seconds: float) -> AsyncIterator[str]:
+    """The lines until their end, or until the time is over."""
+    deadline = anyio.current_time() + seconds
+    while (line := await _next_before(lines, deadline)) is not None:
+        yield line
+
+
+async def _next_before(lines: AsyncIterator[str], deadline: float) -> str | None:
+    with anyio.move_on_at(deadline):
+        return await anext(lines, None)
+    return None
+
+
 class _Calls:
     def __init__(self, server: DevelopmentServer) -> None:
         self._server = server
@@ -87,17 +110,18 @@ class _Calls:
         return JSONResponse({"tasks": [asdict(task) for task in self._server.tasks()]})
 
     async def result(self, request: Request) -> Response:
-        """A task; with ``?wait=1`` once it has its outcome."""
+        """A task, once it has its outcome, but after ``?wait=SECONDS`` at the latest."""
         task_id: str = request.path_params["task_id"]
-        waits = request.query_params.get("wait") == "1"
-        task = await self._server.finished(task_id) if waits else self._server.task(task_id)
-        return JSONResponse(asdict(task))
+        with anyio.move_on_after(_seconds(request, "wait")):
+            await self._server.finished(task_id)
+        return JSONResponse(asdict(self._server.task(task_id)))
 
     async def log(self, request: Request) -> Response:
-        """A task's log as text; with ``?follow=1`` to its end."""
+        """A task's log as text: what is there, and what comes within ``?follow=SECONDS``, to its end."""
         task_id: str = request.path_params["task_id"]
         self._server.task(task_id)
-        lines = self._server.log(task_id, follow=request.query_params.get("follow") == "1")
+        seconds = _seconds(request, "follow")
+        lines = _for_seconds(self._server.log(task_id, follow=seconds > 0), seconds or _AT_ONCE)
         return StreamingResponse(lines, media_type="text/plain; charset=utf-8")
 
     async def cancel(self, request: Request) -> Response:
