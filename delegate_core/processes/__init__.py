@@ -1,0 +1,39 @@
+"""Start, watch and end child processes: the one place that does it for scripts, executables and steps.
+
+    exit = await run(spec, on_output=write, on_start=journal)
+
+A process is more than its pid: it is a tree that grows, changes its groups and sessions and may outlive
+the process that was started. The modules, from the ground up:
+
+- ``table`` reads the kernel's process table,
+- ``identity`` names one process for ever, for the journal,
+- ``tree`` finds what belongs to one start,
+- ``ending`` ends it: SIGTERM, a grace, SIGKILL,
+- ``child`` starts the main process and reaps it, ``failure`` explains why it could not be started,
+- ``output`` reads its pipes,
+- ``process`` is the life of one start, from the first to the last of these.
+
+Linux 5.3 or later: processes are waited for and signalled through pidfds, so that a signal never meets a
+process that got the pid of another, and no wait polls.
+"""
+
+from delegate_core.processes.ending import end_leftovers
+from delegate_core.processes.failure import ProcessStartError
+from delegate_core.processes.identity import MARK_VARIABLE, ProcessIdentity
+from delegate_core.processes.output import OnOutput, Stream
+from delegate_core.processes.process import OnStart, Process, run
+from delegate_core.processes.specification import ProcessExit, ProcessSpec
+
+__all__ = [
+    "MARK_VARIABLE",
+    "OnOutput",
+    "OnStart",
+    "Process",
+    "ProcessExit",
+    "ProcessIdentity",
+    "ProcessSpec",
+    "ProcessStartError",
+    "Stream",
+    "end_leftovers",
+    "run",
+]

@@ -1,0 +1,131 @@
+"""The main process of one start: from its fork to its reaping."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO
+
+import anyio
+
+from delegate_core.processes.failure import ProcessStartError, explained
+from delegate_core.processes.identity import MARK_VARIABLE, ProcessIdentity
+from delegate_core.processes.output import Stream
+from delegate_core.processes.specification import ProcessSpec
+from delegate_core.processes.tree import joined_marks
+
+__all__ = ["Child", "start"]
+
+_UMASK = 0o022
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A started process that nobody but `reap` reaps: so long, its pid, group and session are nobody else's.
+
+    Attributes:
+        identity: for the journal.
+        pipes: the reading ends of its output.
+    """
+
+    identity: ProcessIdentity
+    pipes: dict[Stream, IO[bytes]]
+    _popen: subprocess.Popen[bytes]
+    _descriptor: int
+
+    async def exited(self) -> None:
+        """Wait until it has exited."""
+        await anyio.wait_readable(self._descriptor)
+
+    def reap(self) -> tuple[int | None, int | None]:
+        """Its code, or the signal that ended it; neither while it lives, or when somebody else reaped it.
+
+        Not `Popen.wait`, which says 0 in the latter case: a failure must never look like a success.
+        """
+        try:
+            result = os.waitid(os.P_PIDFD, self._descriptor, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            self._popen.returncode = -1
+            return None, None
+        if result is None:
+            return None, None
+        exited = result.si_code == os.CLD_EXITED
+        self._popen.returncode = result.si_status if exited else -result.si_status
+        return (result.si_status, None) if exited else (None, result.si_status)
+
+    def close(self) -> None:
+        """Let go of it. If it was not reaped, something broke on the way, and its group is killed first."""
+        if self._popen.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.identity.pid, signal.SIGKILL)
+        os.close(self._descriptor)
+
+
+def start(spec: ProcessSpec) -> Child:
+    """Start the process in a session and group of its own.
+
+    Does not use a thread: `Popen` holds the interpreter's lock from the vfork to the exec anyway, about a
+    millisecond, and a start that cannot be cancelled half-way leaves no process that nobody knows. For the
+    same vfork there is no `preexec_fn`: what is to be set on the process is set from here, by its pid.
+
+    Raises:
+        ProcessStartError: it could not be started; says why, and what to do.
+    """
+    try:
+        with _input(spec.stdin) as stdin:
+            popen = _popen(spec, stdin)
+    except (OSError, ValueError) as error:
+        raise explained(error, spec) from None
+    try:
+        descriptor = os.pidfd_open(popen.pid)
+        return Child(ProcessIdentity.of(popen.pid, spec.mark), _pipes(popen), popen, descriptor)
+    except OSError as error:
+        raise _unwatchable(popen, error) from None
+
+
+def _popen(spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - executing what the task says is what a runner does
+        spec.argv,
+        cwd=spec.cwd,
+        env={**spec.env, MARK_VARIABLE: joined_marks(spec.mark)},
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if spec.merge_stderr else subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+        umask=_UMASK,
+    )
+
+
+@contextmanager
+def _input(content: bytes | None) -> Iterator[int]:
+    """What the process reads. A file in memory needs no writer that could block, or outlive its reader."""
+    if content is None:
+        yield subprocess.DEVNULL
+        return
+    with open(os.memfd_create("stdin"), "w+b") as file:  # noqa: PTH123 - it has no path
+        file.write(content)
+        file.seek(0)
+        yield file.fileno()
+
+
+def _pipes(popen: subprocess.Popen[bytes]) -> dict[Stream, IO[bytes]]:
+    streams: tuple[tuple[Stream, IO[bytes] | None], ...] = (
+        ("stdout", popen.stdout),
+        ("stderr", popen.stderr),
+    )
+    return {stream: pipe for stream, pipe in streams if pipe is not None}
+
+
+def _unwatchable(popen: subprocess.Popen[bytes], error: OSError) -> ProcessStartError:
+    """What to say of a process that could not be watched, and was therefore killed."""
+    popen.kill()
+    with popen:  # closes its pipes and reaps it
+        pass
+    return ProcessStartError(
+        f"process {popen.pid} was started but cannot be watched: {error.strerror}",
+        "Raise the runner's limit of open files; on Linux before 5.3, or without pidfd_open, upgrade",
+        error.errno,
+    )
