@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from delegate_core.console.render import render
 from delegate_core.console.view import View
 from delegate_core.runner.snapshot import RunningTask, Snapshot
 
-_WIDTH, _HEIGHT = 104, 27
+_WIDTH, _HEIGHT = 100, 26
 
 _NOON = 1_767_268_800.0
 """Twelve o'clock of some day, in seconds since 1970."""
@@ -85,7 +86,11 @@ def picture() -> str:
         no_color=False,
     )
     console.print(render(View("harness", _SNAPSHOT, _RECENT, _RECORDS), _WIDTH, _HEIGHT))
-    return console.export_svg(title="delegate run --backend harness", theme=MONOKAI, unique_id="live-view")
+    svg = console.export_svg(title="delegate run --backend harness", theme=MONOKAI, unique_id="live-view")
+    # Some viewers trim the blanks of a text otherwise, and the columns move.
+    svg = svg.replace("<text ", '<text xml:space="preserve" ')
+    # The picture loads no font from anywhere: the viewer's own monospace will do.
+    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
 def main() -> None:

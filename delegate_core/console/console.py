@@ -1,0 +1,80 @@
+"""Choosing and opening a console. Nothing here imports rich until a live view is opened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+
+from delegate_core.console.json_lines import json_line
+from delegate_core.console.lines import LineConsole
+from delegate_core.console.plain import plain_line
+
+if TYPE_CHECKING:
+    from delegate_core.runner import Runner
+
+__all__ = ["Console", "Kind", "open_console"]
+
+Kind = Literal["auto", "live", "plain", "json"]
+"""How to show it; ``auto`` is live in a terminal and plain elsewhere."""
+
+
+class Console(Protocol):
+    """Shows one runner. It is a plugin too: what happens reaches it by its hook implementations.
+
+    Example::
+
+        console = open_console("auto", sys.stdout, environ=os.environ)
+        logging.getLogger("delegate_core").addHandler(console.handler)
+        runner = Runner(backend, plugins=[console])
+        console.attach(runner)
+        async with console.show():
+            await runner.run()
+    """
+
+    @property
+    def handler(self) -> logging.Handler:
+        """Shows the runner's own log records between the rest. It has no level: the logger's counts."""
+
+    def attach(self, runner: Runner) -> None:
+        """Say whose state is shown. Call it before `show`."""
+
+    def show(self) -> AbstractAsyncContextManager[None]:
+        """Be inside while the runner runs. At the end everything is written, and a summary."""
+
+
+def open_console(
+    kind: Kind,
+    stream: TextIO,
+    *,
+    environ: Mapping[str, str],
+    task_lines: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> Console:
+    """Open a console on a stream. The stream stays the caller's to close.
+
+    Args:
+        kind: ``auto`` is ``live`` where the stream is a terminal that can show it, and no CI system reads it.
+        stream: where to write. It is written to in a thread, so that a stopped terminal never stops the runner.
+        environ: ``TERM``, ``CI`` and ``NO_COLOR`` count.
+        task_lines: also print each line that a task prints; the live view shows the last one anyway.
+        clock: seconds since 1970.
+    """
+    chosen = _automatic(stream, environ) if kind == "auto" else kind
+    if chosen == "live":
+        from delegate_core.console.live import LiveConsole  # noqa: PLC0415 - rich is loaded only where it is needed
+
+        return LiveConsole(stream, clock=clock, colour=not environ.get("NO_COLOR"))
+    line = json_line if chosen == "json" else plain_line
+    return LineConsole(stream, line, task_lines=task_lines, clock=clock)
+
+
+def _automatic(stream: TextIO, environ: Mapping[str, str]) -> Literal["live", "plain"]:
+    capable = environ.get("TERM", "dumb") != "dumb" and _speaks_unicode(stream)
+    return "live" if capable and not environ.get("CI") and stream.isatty() else "plain"
+
+
+def _speaks_unicode(stream: TextIO) -> bool:
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")

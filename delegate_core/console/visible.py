@@ -1,0 +1,52 @@
+"""Text from elsewhere, made harmless for a terminal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+__all__ = ["abbreviated", "uncoloured", "visible"]
+
+_LONGEST: Final = 2000
+"""Characters of one text that are shown; an error may carry a whole log."""
+
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*m")
+
+
+def visible(text: str, limit: int = _LONGEST) -> str:
+    r"""The text in one line, with every character that is not plainly printable shown as an escape.
+
+    So no id, error or log line can move the cursor, recolour the screen, forge a line of ours or reverse its
+    direction: an escape character becomes ``\x1b``, a line end ``\n``. Tabs and exotic spaces become blanks.
+
+    Args:
+        text: anything, also lone surrogates.
+        limit: characters to keep; an ellipsis stands for the rest.
+    """
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    if character == "\t":
+        return "    "
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def uncoloured(text: str) -> str:
+    """The text without colour codes. Most build tools print them; they are the one escape worth dropping."""
+    return _COLOURS.sub("", text) if "\x1b" in text else text
+
+
+def abbreviated(text: str, width: int) -> str:
+    """The text within a width, without its middle: both ends of an id tell it from its neighbours."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return text[: width - 1 - tail] + "…" + text[len(text) - tail :]

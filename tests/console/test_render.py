@@ -1,0 +1,192 @@
+"""The drawn view, at fixed sizes, against pictures in ``golden/``; ``REWRITE_GOLDEN=1`` draws those anew."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console as Terminal
+
+from delegate_core.console.events import LogEvent, TaskFinished
+from delegate_core.console.render import render
+from delegate_core.console.view import View
+from delegate_core.runner import RunningTask, Snapshot
+
+_GOLDEN = Path(__file__).parent / "golden"
+
+_TYPES = ("build", "deploy_to_production", "fib")
+_OUTCOMES = ("succeeded", "succeeded", "failed", "timed_out", "cancelled", "rejected")
+
+
+@pytest.fixture(autouse=True)
+def _utc() -> Iterator[None]:
+    """Times of day are local, the pictures those of UTC. The zone is the operating system's setting, not our code."""
+    before = os.environ.get("TZ")
+    _set_zone("UTC")
+    yield
+    _set_zone(before)
+
+
+def _set_zone(zone: str | None) -> None:
+    os.environ.pop("TZ", None)
+    if zone is not None:
+        os.environ["TZ"] = zone
+    time.tzset()
+
+
+def _snapshot(**changes: Any) -> Snapshot:
+    snapshot = Snapshot(
+        name="build-7",
+        state="running",
+        reason="",
+        session="account acme at https://manager.example",
+        capacity=10,
+        used=0,
+        uptime=8043.0,
+        since_heartbeat=12.0,
+        since_poll=0.2,
+        since_contact=0.2,
+        ready=True,
+        trouble="",
+        holds=(),
+        running=(),
+        claimed=0,
+        finished={},
+        delivered=0,
+        undeliverable=0,
+        backlog=0,
+        abandoned_threads=0,
+        logs_open=0,
+    )
+    return replace(snapshot, **changes)
+
+
+def _running(number: int) -> RunningTask:
+    elapsed = None if number % 5 == 4 else 0.4 * 3.0**number if number < 8 else 12.0 * number
+    task_type = _TYPES[number % 3]
+    return RunningTask(
+        f"{number:04d}-Hx2vUXlRnSnk7nYnYz", task_type, elapsed, 3600.0, f"line {number}", number % 7 == 3
+    )
+
+
+def _finished(number: int) -> TaskFinished:
+    outcome = _OUTCOMES[number % 6]
+    error = "" if outcome == "succeeded" else f"step unit-tests: exit status {number}"
+    return TaskFinished(
+        1_767_268_800.0 - 7 * number, f"{9000 - number}", _TYPES[number % 2], outcome, 1.7 * number, error
+    )
+
+
+def _warning(number: int) -> LogEvent:
+    level = "error" if number % 3 == 2 else "warning"
+    message = f"heartbeat: manager.example answered 503; next try in {number}.8s"
+    return LogEvent(1_767_268_800.0 + number, level, "delegate_core.runner", message)
+
+
+def _busy(tasks: int, capacity: int, **changes: Any) -> View:
+    counts = {"succeeded": 1204, "failed": 31, "timed_out": 2, "cancelled": 4, "rejected": 1}
+    running = tuple(map(_running, range(tasks)))
+    snapshot = _snapshot(capacity=capacity, used=tasks, running=running, finished=counts, **changes)
+    return View("harness", snapshot, tuple(map(_finished, range(64))), tuple(map(_warning, range(20))))
+
+
+_VIEWS = {
+    "registering": View("harness", _snapshot(state="registering", session="", ready=False, uptime=1.2)),
+    "idle": View("drone", _snapshot()),
+    "five": _busy(5, 10, backlog=3, logs_open=2),
+    "draining": _busy(
+        5, 10, state="draining", reason="asked to drain", holds=("asked to drain", "the disk is full"), undeliverable=1,
+        trouble="report: connection refused; next try in 3.4s", abandoned_threads=1,
+    ),
+    "hundreds": _busy(300, 300),
+}  # fmt: skip
+
+
+def _drawn(view: View, width: int, height: int, colours: Literal["standard"] | None = None) -> str:
+    file = io.StringIO()
+    terminal = Terminal(file=file, width=width, height=height, force_terminal=bool(colours), color_system=colours)
+    terminal.print(render(view, width, height))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60), (40, 10)])
+@pytest.mark.parametrize("name", _VIEWS)
+def test_the_picture_is_as_it_was_approved(name: str, width: int, height: int) -> None:
+    _compare(f"{name}-{width}x{height}.txt", _drawn(_VIEWS[name], width, height))
+
+
+def test_the_colours_are_as_they_were_approved() -> None:
+    _compare("five-80x24.ansi", _drawn(_VIEWS["five"], 80, 24, "standard"))
+
+
+def _compare(name: str, drawn: str) -> None:
+    golden = _GOLDEN / name
+    text = "".join(f"{line.rstrip(' ')}\n" for line in drawn.splitlines())
+    if os.environ.get("REWRITE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+_text = st.text(st.characters(), max_size=60)
+_number = st.floats(allow_nan=False)
+_tasks = st.lists(st.builds(RunningTask, _text, _text, st.none() | _number, _number, _text, st.booleans()), max_size=40)
+_results = st.lists(st.builds(TaskFinished, st.just(0.0), _text, _text, _text, _number, _text), max_size=40)
+_records = st.lists(st.builds(LogEvent, st.just(0.0), _text, _text, _text), max_size=20)
+
+
+@given(_tasks, _results, _records, _text, st.integers(1, 130), st.integers(1, 50))
+def test_whatever_is_shown_fits_the_terminal(
+    tasks: list[RunningTask],
+    results: list[TaskFinished],
+    records: list[LogEvent],
+    text: str,
+    width: int,
+    height: int,
+) -> None:
+    snapshot = _snapshot(
+        running=tuple(tasks), name=text, session=text, trouble=text, holds=(text,), capacity=len(text) + 1
+    )
+    lines = _drawn(View(text, snapshot, tuple(results), tuple(records)), width, height).split("\n")
+    assert len(lines) - 1 <= height
+    assert all(cell_len(line) <= width and line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("running", "Ctrl-C: finish running tasks, then leave"),
+        ("paused", "Ctrl-C: finish running tasks, then leave"),
+        ("draining", "Ctrl-C again: cancel running tasks"),
+        ("stopping", "Ctrl-C again: leave now"),
+        ("stopped", ""),
+    ],
+)
+def test_the_last_line_says_what_ctrl_c_will_do(state: str, says: str) -> None:
+    assert _drawn(View("harness", _snapshot(state=state)), 80, 24).splitlines()[-1].strip() == says
+
+
+def test_nothing_moves_when_tasks_come_and_go() -> None:
+    def titles(view: View) -> list[int]:
+        return [at for at, line in enumerate(_drawn(view, 80, 24).splitlines()) if line.startswith("──")]
+
+    assert titles(_VIEWS["idle"]) == titles(_busy(1, 10)) == titles(_busy(10, 10))
+
+
+def test_a_runner_that_lost_its_server_is_not_shown_as_fine() -> None:
+    assert "running, not ready" in _drawn(View("harness", _snapshot(ready=False)), 80, 24)
+
+
+def test_what_is_drawn_over_and_over_shows_its_last_state() -> None:
+    task = RunningTask("1", "build", 1.0, 60.0, "\x1b[32m 10%\x1b[0m\r 55%\r", cancelling=False)
+    drawn = _drawn(View("harness", _snapshot(running=(task,))), 80, 24)
+    assert "55%" in drawn
+    assert "10%" not in drawn
