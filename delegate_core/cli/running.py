@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import anyio
 
 from delegate_core.console import Console, open_console
-from delegate_core.errors import DelegateError, PluginError, SettingsError
+from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
 from delegate_core.plugins import backend_module, contribution, settings_model_of
 from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings, Settings, find_file, load
@@ -24,6 +25,11 @@ from delegate_core.settings import RunnerSettings, Settings, find_file, load
 __all__ = ["Loaded", "in_event_loop", "make_runner", "run", "run_runner"]
 
 _log = logging.getLogger(__name__)
+
+_FAREWELL = 1.0
+"""Seconds in which the third signal's end may be an orderly one."""
+
+_LEFT = "left at the third signal; start this runner again to settle what it had claimed"
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,14 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
         _leave_threads(runner, error)
         raise
     _leave_threads(runner, None)
+
+
+def _leave_now() -> None:
+    """Leave although a task's processes are still being ended. Their marks are in the journal for the next start."""
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{show_cursor}delegate: {_LEFT}\n")
+    sys.stderr.flush()
+    os._exit(DrainIncomplete.exit_code)
 
 
 def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
@@ -117,10 +131,17 @@ async def run_runner(runner: Runner, console: Console) -> None:
     console.attach(runner)
     packages = {__name__, type(runner.plugins.backend).__module__}
     with _records_to(console.handler, {name.partition(".")[0] for name in packages}, runner.settings.log_level):
+        ended: DelegateError | None = DrainIncomplete(_LEFT)
         async with console.show(), anyio.create_task_group() as group:
             group.start_soon(_heed_signals, runner, group.cancel_scope)
-            await runner.run()
+            try:
+                await runner.run()
+                ended = None
+            except DelegateError as error:
+                ended = error  # raised outside, where no group wraps it
             group.cancel_scope.cancel()
+    if ended is not None:
+        raise ended
 
 
 async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
@@ -131,6 +152,7 @@ async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
             if answer is None:
                 _log.warning("%s again: leaving now; the journal keeps what is not settled", received.name)
                 scope.cancel()
+                threading.Timer(_FAREWELL, _leave_now).start()
                 return
             answer(f"received {received.name}")
 

@@ -317,6 +317,17 @@ async def test_cancelling_raises_at_once_and_releases_the_connection(transport: 
             await released.wait()
 
 
+async def test_a_scope_that_times_out_around_a_call_catches_its_cancellation(transport: Transport) -> None:
+    async def handler(connection: Connection) -> None:
+        await connection.receive()
+        await connection.gone()
+
+    async with serving(handler) as server:
+        with anyio.move_on_after(0.1) as scope:
+            await get(transport, server.url, 2)
+    assert scope.cancelled_caught
+
+
 async def test_a_closed_transport_refuses_calls(make_transport: MakeTransport) -> None:
     transport = make_transport()
     await transport.aclose()

@@ -1,0 +1,5 @@
+"""``python -m delegate_core`` is the ``delegate`` command."""
+
+from delegate_core.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The command as a process, against servers on real sockets."""

@@ -1,0 +1,113 @@
+"""``delegate dev``, ``demo``, ``submit``, ``cancel``, ``logs``, ``status`` and ``plugins`` as a newcomer uses them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+
+import pytest
+
+from delegate_harness.manager import EmbeddedManager
+from tests.integration.command import Command
+
+pytestmark = pytest.mark.anyio
+
+HANDLERS = """
+from pydantic import BaseModel
+from delegate_core import TaskContext, handler
+
+class Fib(BaseModel):
+    n: int
+
+@handler("fib")
+async def fib(params: Fib, context: TaskContext) -> int:
+    context.log(f"computing fib({params.n})")
+    a, b = 0, 1
+    for _ in range(params.n):
+        a, b = b, a + b
+    return a
+"""
+
+
+async def test_the_demo_ends_as_it_declares(delegate: Command) -> None:
+    ended = await delegate("demo", COLUMNS="200")
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.out.count(" yes ") == 7
+    assert " NO " not in ended.out
+    assert list((delegate.folder).rglob("journal*")) == []
+
+
+async def test_a_handler_is_developed_with_dev_and_submit(delegate: Command) -> None:
+    (delegate.folder / "my_handlers.py").write_text(HANDLERS)
+    async with delegate.started("dev", "--handlers", "my_handlers.py", "--console", "plain") as server:
+        await server.said("registered")
+        ended = await delegate("submit", "-", "--wait", stdin='{"type": "fib", "data": {"n": 10}}')
+        assert ended.code == 0, ended.err
+        assert "computing fib(10)" in ended.out
+        assert '"result": 55' in ended.out
+        ended = await delegate("submit", "-", "--wait", "--json", stdin='{"type": "fib", "data": {"n": 10}}')
+        assert json.loads(ended.out)["outcome"] == "succeeded"
+        address = delegate.folder / "state" / "delegate" / "development.json"
+        assert stat.S_IMODE(address.stat().st_mode) == 0o600
+        server.signal(signal.SIGINT)
+        assert await server.ended() == 0, server.text
+        assert not address.exists()
+
+
+async def test_a_task_is_queued_watched_and_cancelled(delegate: Command) -> None:
+    async with delegate.started("dev", "--console", "plain") as server:
+        await server.said("registered")
+        text = '{"type": "script", "data": {"commands": ["echo begun", "sleep 100"]}}'
+        task_id = (await delegate("submit", "-", stdin=text)).out.strip()
+        await server.said("| begun")
+        listed = json.loads((await delegate("status", "--json")).out)
+        assert [(task["id"], task["status"]) for task in listed] == [(task_id, "started")]
+        assert (await delegate("cancel", task_id[:8])).code == 0
+        followed = await delegate("logs", task_id, "--follow")
+        assert "begun" in followed.out
+        assert "aborted" in (await delegate("status")).out
+        assert (await delegate("cancel", task_id)).code == 1
+
+
+async def test_the_server_alone_serves_a_runner_of_ones_own(delegate: Command) -> None:
+    async with delegate.started("dev", "--no-runner", "--option", "account=mine") as server:
+        await server.said("queue a task")
+        exported = dict(line.split()[1].split("=", 1) for line in server.text.splitlines() if "export" in line)
+        assert exported["DELEGATE_ACCOUNT_ID"] == "mine"
+        async with delegate.started("run", "--backend", "harness", "--console", "plain", **exported) as runner:
+            await runner.said("registered")
+            ended = await delegate("submit", "-", "--wait", stdin='{"type": "script", "data": {"commands": "true"}}')
+            assert ended.code == 0, ended.err
+
+
+async def test_plugins_are_listed_with_their_origin(delegate: Command) -> None:
+    listed = json.loads((await delegate("plugins", "list", "--json")).out)
+    assert [(one["name"], one["distribution"], one["problem"]) for one in listed] == [
+        ("harness", "delegate-harness", "")
+    ]
+    assert "delegate-harness" in (await delegate("plugins", "list")).out
+
+
+async def test_help_shows_the_settings_of_the_backend_that_is_named(delegate: Command) -> None:
+    plain = await delegate("run", "--help")
+    assert "--capacity" in plain.out
+    assert "--heartbeat-interval" not in plain.out
+    assert "--heartbeat-interval" in (await delegate("run", "--backend", "harness", "--help")).out
+
+
+async def test_the_environment_of_dlite_is_understood(delegate: Command) -> None:
+    async with EmbeddedManager() as manager:
+        variables = {
+            "DLITE_MANAGER_ENDPOINT": "http://unused.invalid",
+            "DLITE_INTERNAL_MANAGER_ENDPOINT": manager.url,
+            "DLITE_ACCOUNT_ID": manager.account_id,
+            "DLITE_ACCOUNT_SECRET": manager.account_secret,
+            "DLITE_NAME": "from-dlite",
+            "DLITE_PARALLEL_WORKERS": "7",
+            "DLITE_POLL_INTERVAL_MILLISECS": "250",
+        }
+        async with delegate.started("run", "--backend", "harness", "--console", "plain", **variables) as runner:
+            await runner.said("registered")
+        (known,) = manager.state.delegates(manager.account_id)
+        assert (known.name, known.capacity) == ("from-dlite", 7)
