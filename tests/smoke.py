@@ -19,9 +19,10 @@ PROJECTS = (ROOT, ROOT / "plugins" / "harness")
 def run(*command: str | Path, cwd: Path) -> str:
     """Run a command in a clean environment; its output."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"}
-    done = subprocess.run(list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    line = [str(part) for part in command]
+    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        sys.exit(f"{' '.join(line)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

@@ -37,9 +37,10 @@ async def answering(reply: bytes | None) -> AsyncIterator[str]:
         async with stream:
             try:
                 await stream.receive()
-                if reply is None:
+                if reply is not None:
+                    await stream.send(reply)
+                else:
                     await anyio.sleep_forever()
-                await stream.send(reply)
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 pass
 
@@ -84,7 +85,7 @@ async def settings_file(delegate: Command, text: str) -> Ended:
     return await delegate(*RUN, "--endpoint", "http://127.0.0.1:9", **WHO)
 
 
-async def state(delegate: Command, spoil: Callable[[Path], None]) -> Ended:
+async def state(delegate: Command, spoil: Callable[[Path], object]) -> Ended:
     folder = delegate.folder / "spoilt"
     folder.mkdir()
     spoil(folder)

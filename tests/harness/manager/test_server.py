@@ -9,6 +9,7 @@ import anyio
 import httpx
 import pytest
 
+from delegate_core.errors import DelegateError
 from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Rules, Submission, Verdict
 
 from .delegate import BareDelegate, http_client
@@ -92,7 +93,7 @@ async def test_a_port_in_use_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
+        with pytest.raises(DelegateError, match=f"cannot listen on 127.0.0.1:{port}"):
             await EmbeddedManager(port=port).__aenter__()
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +13,8 @@ from typing import Any, Self
 import anyio
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from delegate_core.development.serving import GuestServer, listen
 
 from .app import Parts, build_app
 from .endpoint import HANGUP_KEY
@@ -87,16 +87,14 @@ class EmbeddedManager:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            listener = stack.enter_context(_listen(self._port))
+            listener = stack.enter_context(listen(self._port))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             group = await stack.enter_async_context(anyio.create_task_group())
-            server = _Server(_config(build_app(self._parts)))
+            server = GuestServer(_config(build_app(self._parts)))
             group.start_soon(server.serve, [listener])
             group.start_soon(self._tick)
             stack.callback(group.cancel_scope.cancel)
             stack.push_async_callback(server.stop)
-            with anyio.fail_after(10):
-                await server.ready.wait()
             self._stack = stack.pop_all()
         return self
 
@@ -158,18 +156,6 @@ class EmbeddedManager:
             self.state.tick()
 
 
-def _listen(port: int) -> socket.socket:
-    # The protocol is named because asyncio sets TCP_NODELAY only where it is; without, replies take 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        listener.close()
-        raise OSError(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from error
-    return listener
-
-
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -194,42 +180,3 @@ class _Connection(H11Protocol):
         self.app_state = {HANGUP_KEY: transport.abort}
         self.logger = _SILENT
         self.access_log = False
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server as a guest: no signal handlers, no poll for the end, no grace at the end."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = anyio.Event()
-        self._stop = anyio.Event()
-        self._stopped = anyio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the program around."""
-        yield
-
-    async def main_loop(self) -> None:
-        """Serve until told to stop."""
-        self.ready.set()
-        await self._stop.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Break every connection and end every call under way."""
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        for task in list(self.server_state.tasks):
-            task.cancel()
-        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
-        for listener in sockets or []:
-            listener.close()
-        self._stopped.set()
-
-    async def stop(self) -> None:
-        """End ``serve`` and wait for it, shielded but not for long."""
-        self._stop.set()
-        with anyio.move_on_after(5, shield=True):
-            await self._stopped.wait()
