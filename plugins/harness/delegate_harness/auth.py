@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -27,6 +29,10 @@ RENEWED_AFTER = LIFETIME / 2
 
 _HEADER = {"alg": "dir", "enc": "A128GCM", "typ": "JWT"}
 _SECRET_BYTES = 16
+_COMPACT = re.compile(r"[\w-]+(\.[\w-]*){2}|[\w-]+(\.[\w-]*){4}", re.ASCII)
+_SIGNED_DOTS = 2
+
+_log = logging.getLogger(__name__)
 
 
 class Tokens(Protocol):
@@ -36,8 +42,11 @@ class Tokens(Protocol):
         """The value of the Authorization header."""
         ...
 
-    def renew(self) -> bool:
-        """After the server called the token expired: get another. False: there is no other."""
+    def renew(self, refused: str) -> bool:
+        """After the server called the token of this header expired: see to another. False: there is no other.
+
+        Several calls may be refused with one token: only the first of them makes or reads another.
+        """
         ...
 
 
@@ -76,9 +85,10 @@ class MadeTokens(Credentials):
             self._made = now
         return self._header
 
-    def renew(self) -> bool:
-        """Make another at the next call."""
-        self._made = float("-inf")
+    def renew(self, refused: str) -> bool:
+        """Make another at the next call, unless that was done since."""
+        if refused == self._header:
+            self._made = float("-inf")
         return True
 
     def _make(self, now: int) -> str:
@@ -100,43 +110,48 @@ class ReadyToken(Credentials):
     def __init__(self, token: str = "", file: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self._file = file
         self._clock = clock
-        self._token = token or self._read()
-        self._check()
+        self._token = self._checked(token or self._read())
 
     def header(self) -> str:
         """The token."""
         return f"Delegate {self._token}"
 
-    def renew(self) -> bool:
-        """Read the file again; False if that brings nothing new."""
-        if self._file is None:
-            return False
-        before, self._token = self._token, self._read()
-        return self._token != before
+    def renew(self, refused: str) -> bool:
+        """Read the file again; False if it holds nothing new that could be used."""
+        if self.header() != refused:
+            return True
+        try:
+            self._token = self._checked(self._read())
+        except CredentialsError as error:
+            _log.warning("no newer token: %s", error)
+        return self.header() != refused
 
     def _read(self) -> str:
         if self._file is None:
             return ""
         try:
-            return self._file.read_text().strip()
+            return self._file.read_text("ascii").strip()
         except OSError as error:
             raise CredentialsError(f"cannot read the token file {self._file}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CredentialsError(f"the token file {self._file} holds no text; give the file of the token") from None
 
-    def _check(self) -> None:
+    def _checked(self, token: str) -> str:
         """Refuse what cannot be a token, and a signed one whose time is over. An encrypted one cannot be read."""
-        parts = self._token.count(".") + 1
-        if parts not in {3, 5} or not self._token.isascii():
+        if not _COMPACT.fullmatch(token):
             raise CredentialsError("the delegate token is neither a signed (JWS) nor an encrypted (JWE) compact token")
-        expires = _expiry(self._token) if parts == 3 else None
+        expires = _expiry(token) if token.count(".") == _SIGNED_DOTS else None
         if expires is not None and expires <= self._clock():
             when = datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds")
             raise CredentialsError(f"the delegate token has expired at {when}; get a new one")
+        return token
 
 
 def _expiry(token: str) -> float | None:
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError as error:
-        raise CredentialsError(f"the delegate token cannot be read: {error}") from None
+    except jwt.InvalidTokenError:
+        # The library's text may quote the token.
+        raise CredentialsError("the delegate token cannot be read: it is damaged; copy it again") from None
     expires = claims.get("exp")
     return float(expires) if isinstance(expires, int | float) else None

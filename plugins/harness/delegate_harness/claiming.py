@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import anyio
 from pydantic import Field, SecretStr
@@ -11,10 +12,10 @@ from delegate_core.model import Ended, Entry, Finish, Forget, JsonValue, Offer, 
 from delegate_harness.session import HarnessSession
 from delegate_harness.wire import AcquiredTask
 
-__all__ = ["HarnessTask", "claim", "log_key", "recover"]
+__all__ = ["PAUSES", "HarnessTask", "claim", "log_key", "recover"]
 
-_PAUSES = (0.5, 2.0, 5.0)
-"""Seconds before an acquire whose reply was lost is asked again although the answer was "not available"."""
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0, 30.0)
+"""Seconds before each further acquire of a task whose reply was lost, while the answer is "not available"."""
 
 _LEAST_TIME = 1.0
 """Seconds that a task must have left to be started after a restart."""
@@ -26,14 +27,16 @@ class HarnessTask(Task):
     log_token: SecretStr = Field(SecretStr(""), exclude=True)
 
 
-async def claim(session: HarnessSession, offer: Offer, *, again: bool) -> Task | Ended | None:
+async def claim(
+    session: HarnessSession, offer: Offer, *, again: bool, pauses: Iterable[float] = PAUSES
+) -> Task | Ended | None:
     """Acquire a task.
 
     Asked ``again``, a reply was lost: the manager gives a task again to the instance that has it. Its "not available"
-    is the same answer as for an error of its own, so it is believed at the fourth time only.
+    is the same answer as for an error of its own, so it is believed only after some minutes.
     """
     acquired = await _acquire(session, offer.task_id)
-    for pause in _PAUSES if again else ():
+    for pause in pauses if again else ():
         if acquired is not None:
             break
         await anyio.sleep(pause)
@@ -48,7 +51,7 @@ async def _acquire(session: HarnessSession, task_id: str) -> AcquiredTask | None
     """
     instance = session.who.instance
     acquired = await session.client.acquire(session.delegate_id, task_id, instance)
-    if acquired is None or acquired.delegate.instance_id != instance:
+    if acquired is None or acquired.delegate.instance_id != instance or acquired.id != task_id:
         return None
     return acquired
 
@@ -81,11 +84,11 @@ def log_key(acquired: AcquiredTask) -> str:
     return "/".join(f"{name}:{value}" for name, value in acquired.logging.abstractions.items())
 
 
-async def recover(session: HarnessSession, entry: Entry) -> Run | Finish | Forget:
+async def recover(session: HarnessSession, entry: Entry, *, pauses: Iterable[float] = PAUSES) -> Run | Finish | Forget:
     """After a restart: what had started is over; what was claimed, or may have been, is asked for again."""
     if entry.phase is Phase.STARTED:
         return Finish(TaskResult.lost_in_crash())
-    answer = await claim(session, Offer(entry.task_id, entry.type, entry.offer), again=True)
+    answer = await claim(session, Offer(entry.task_id, entry.type, entry.offer), again=True, pauses=pauses)
     if answer is None:
         return Forget("the manager does not give it to us again")
     if isinstance(answer, Ended):

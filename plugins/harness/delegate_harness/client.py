@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import logging
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from delegate_core.errors import CredentialsError, Drain, Retry, SettingsError, Stop
 from delegate_core.http import Reply, Transport
 from delegate_harness.auth import Tokens
-from delegate_harness.wire import AcquiredTask, ErrorReply, HeartbeatReply, RegisterReply, TaskEvents
+from delegate_harness.wire import AcquiredTask, ErrorReply, HeartbeatReply, Message, RegisterReply, TaskEvents
 
-__all__ = ["ManagerClient", "ManagerFault", "parse_endpoint"]
+__all__ = ["ManagerClient", "ManagerFault", "encode", "parse_endpoint"]
 
 M = TypeVar("M", bound=BaseModel)
 
-_log = logging.getLogger(__name__)
-
 _NOT_AVAILABLE = frozenset({204, 404, 409, 500})
 _NOT_NOW = frozenset({429, 502, 503, 504})
+
+_REFUSED_FOR_GOOD = {
+    "REVOKED_TOKEN": "says that {} was revoked; create a new one",
+    "INVALID_AGENT_MTLS_AUTHORITY": "refused our client certificate; check --client-certificate and --client-key",
+}
+
+_TOKEN = re.compile(r"eyJ[\w-]*(?:\.[\w-]*){2,4}", re.ASCII)
+_SHOWN = 500
 
 TIMEOUT = 30.0
 HEARTBEAT_TIMEOUT = 15.0
@@ -42,11 +49,18 @@ def parse_endpoint(endpoint: str) -> str:
     Raises:
         SettingsError: it is no http or https address.
     """
-    parts = urlsplit(endpoint.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    shown = endpoint.rpartition("@")[2].strip()
+    try:
+        parts = urlsplit(endpoint.strip())
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that cannot be
+        usable = False
+    if not usable:
         raise SettingsError(
-            f"endpoint {endpoint!r} is no address; write it with its scheme, such as https://manager.example:3457"
+            f"endpoint {shown!r} is no address; write it with its scheme, such as https://manager.example:3457"
         )
+    if "@" in parts.netloc:
+        raise SettingsError(f"endpoint {shown!r} carries a user or a password, which no manager asks for; leave it out")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/api')}"
 
 
@@ -58,8 +72,12 @@ class ManagerClient:
     raises.
     """
 
-    def __init__(self, transport: Transport, base: str, account_id: str, tokens: Tokens) -> None:
+    def __init__(
+        self, transport: Transport, base: str, account_id: str, tokens: Tokens, *, endpoint: str | None = None
+    ) -> None:
         self.base = base
+        self.endpoint = endpoint or base
+        """The address that the settings name; `base` is another one after a move."""
         self.account_id = account_id
         self.transport = transport
         self._tokens = tokens
@@ -67,7 +85,7 @@ class ManagerClient:
 
     def at(self, base: str) -> ManagerClient:
         """The same account's calls to another address."""
-        return ManagerClient(self.transport, base, self.account_id, self._tokens)
+        return ManagerClient(self.transport, base, self.account_id, self._tokens, endpoint=self.endpoint)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -78,12 +96,16 @@ class ManagerClient:
     async def register(self, body: Mapping[str, Any]) -> RegisterReply:
         """POST register."""
         reply = await self._call("POST", "/api/agent/delegates/register", body=body)
+        if not reply.body.strip():
+            return RegisterReply()
         return self._parse(RegisterReply, reply, "register")
 
     async def heartbeat(self, body: Mapping[str, Any]) -> HeartbeatReply:
         """POST heartbeat-with-polling."""
         path = "/api/agent/delegates/heartbeat-with-polling"
         reply = await self._call("POST", path, body=body, timeout=HEARTBEAT_TIMEOUT)
+        if not reply.body.strip():
+            return HeartbeatReply()
         return self._parse(HeartbeatReply, reply, "heartbeat")
 
     async def unregister(self, body: Mapping[str, Any]) -> None:
@@ -107,7 +129,7 @@ class ManagerClient:
         path = f"/api/agent/v2/delegates/{_part(delegate_id)}/tasks/{_part(task_id)}/acquire"
         query = f"&delegateInstanceId={quote(instance_id, safe='')}"
         reply = await self._call("PUT", path, query=query, accepted=_NOT_AVAILABLE)
-        if reply.status in _NOT_AVAILABLE or not reply.body.strip():
+        if reply.status in _NOT_AVAILABLE or reply.body.strip() in {b"", b"null"}:
             return None
         acquired = self._parse(AcquiredTask, reply, "acquire")
         return acquired if acquired.id else None
@@ -149,39 +171,57 @@ class ManagerClient:
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - the transport bounds it
     ) -> Reply:
         url = f"{self.base}{path}?{self._account}{query}"
-        content = None if body is None else to_json(body, inf_nan_mode="strings")
-        reply = await self._send(method, url, content, timeout)
-        if reply.status == 401 and "EXPIRED_TOKEN" in _codes(reply) and self._tokens.renew():
-            reply = await self._send(method, url, content, timeout)
+        content = None if body is None else encode(body)
+        header = self._tokens.header()
+        reply = await self._send(method, url, content, header, timeout)
+        renewed = None
+        if reply.status == 401 and "EXPIRED_TOKEN" in _codes(reply):
+            renewed = self._tokens.renew(header)
+            if renewed:
+                reply = await self._send(method, url, content, self._tokens.header(), timeout)
         if 200 <= reply.status < 300 or reply.status in accepted:
             return reply
-        raise self._refusal(path, reply)
+        raise self._refusal(path, reply, renewed=renewed)
 
-    async def _send(self, method: str, url: str, content: bytes | None, timeout: float) -> Reply:  # noqa: ASYNC109
-        headers = {"Authorization": self._tokens.header(), "Content-Type": "application/json"}
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        token: str,
+        timeout: float,  # noqa: ASYNC109 - the transport bounds it
+    ) -> Reply:
+        headers = {"Authorization": token, "Content-Type": "application/json"}
         return await self.transport.request(method, url, headers=headers, body=content, timeout=timeout)
 
-    def _refusal(self, path: str, reply: Reply) -> Exception:
+    def _refusal(self, path: str, reply: Reply, *, renewed: bool | None) -> Exception:
         where = f"{self.base}{path}"
         if reply.status == 401:
-            return self._refused_token(where, _codes(reply))
+            return self._refused_token(where, _codes(reply), renewed=renewed)
         messages = "; ".join(message.message for message in _messages(reply) if message.message)
+        # Nothing that a server echoes may carry our token on.
+        messages = _TOKEN.sub("***", messages)[:_SHOWN]
         text = f"{where} answered {reply.status}{': ' + messages if messages else _kind(reply)}"
         if reply.status in _NOT_NOW:
             return Retry(text, _retry_after(reply))
         return ManagerFault(text, reply.status)
 
-    def _refused_token(self, where: str, codes: set[str]) -> Exception:
-        account = f"account {self.account_id}"
-        if codes & {"INVALID_TOKEN", "INVALID_AGENT_MTLS_AUTHORITY"}:
-            text = f"{where} refused the token of {account}: check the account id and the account secret"
+    def _refused_token(self, where: str, codes: set[str], *, renewed: bool | None) -> Exception:
+        """``renewed``: whether an expired token could be renewed; None if that was not tried."""
+        of = f"the token of account {self.account_id}"
+        if "INVALID_TOKEN" in codes:
+            text = f"{where} refused {of}: check the account id and the account secret"
             return Stop(text, CredentialsError(text))
-        if "REVOKED_TOKEN" in codes:
-            text = f"{where} says that the token of {account} was revoked; create a new one"
-            return Drain(text, CredentialsError(text))
-        if "EXPIRED_TOKEN" in codes:
-            return ManagerFault(f"{where} says that the token has expired; is this machine's clock right?", 401)
-        return ManagerFault(f"{where} answered 401 without a reason: a proxy's answer, or not a Harness manager?", 401)
+        for code, complaint in _REFUSED_FOR_GOOD.items():
+            if code in codes:
+                return _drain(f"{where} {complaint.format(of)}")
+        if "EXPIRED_TOKEN" not in codes:
+            return ManagerFault(
+                f"{where} answered 401 without a reason: a proxy's answer, or not a Harness manager?", 401
+            )
+        if renewed is False:
+            return _drain(f"{where} says that {of} has expired; get a new one")
+        return ManagerFault(f"{where} says that {of} has expired; is this machine's clock right?", 401)
 
     def _parse(self, model: type[M], reply: Reply, what: str) -> M:
         try:
@@ -194,11 +234,26 @@ class ManagerClient:
             ) from None
 
 
+def encode(value: Any) -> bytes:
+    """A value as JSON, whatever text a handler put into it.
+
+    Half a surrogate pair, as Python makes of a file name that is not UTF-8, has no UTF-8 form; it is escaped.
+    """
+    try:
+        return to_json(value, inf_nan_mode="strings")
+    except PydanticSerializationError:
+        return json.dumps(value).encode()
+
+
+def _drain(text: str) -> Drain:
+    return Drain(text, CredentialsError(text))
+
+
 def _part(value: str) -> str:
     return quote(value, safe="")
 
 
-def _messages(reply: Reply) -> list[Any]:
+def _messages(reply: Reply) -> list[Message]:
     try:
         return list(ErrorReply.model_validate_json(reply.body).messages)
     except ValidationError:
@@ -206,10 +261,13 @@ def _messages(reply: Reply) -> list[Any]:
 
 
 def _codes(reply: Reply) -> set[str]:
-    return {message.code for message in _messages(reply)}
+    """The codes in the body, and the one in the header, which a gateway's own page leaves."""
+    return {message.code for message in _messages(reply)} | {reply.headers.get("x-harness-error", "")}
 
 
 def _kind(reply: Reply) -> str:
+    if 300 <= reply.status < 400:
+        return ", which leads elsewhere; is the address right?"
     return " with an HTML page" if b"<html" in reply.body[:500].lower() else ""
 
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from delegate_core.development import ServerTask, SubmissionError
-from delegate_core.errors import SettingsError
+from delegate_core.errors import CredentialsError, SettingsError
 from delegate_core.model import JsonValue
 from delegate_core.settings import PositiveDuration
+from delegate_harness.auth import parse_secret
 from delegate_harness.manager import EmbeddedManager, LogStream, Rules, Submission, TaskRecord
+from delegate_harness.manager.wire import STRICT_TYPES
 
 __all__ = ["HarnessDevelopmentServer", "TaskFile"]
 
 _OPTIONS = ("account", "secret", "strict")
 _LOG_NAME = "submission"
 """Each task's log key is made of this and a random value."""
+
+_LAST_LINES = 3.0
+"""Seconds after a task's end in which the end of its stream may still come. A runner that died never closes it."""
 
 
 class TaskFile(BaseModel):
@@ -61,8 +67,8 @@ class HarnessDevelopmentServer:
         if unknown := sorted(set(options) - set(_OPTIONS)):
             raise SettingsError(f"unknown option {', '.join(unknown)}; the embedded manager has {', '.join(_OPTIONS)}")
         self._account = options.get("account") or f"dev-{uuid.uuid4().hex[:8]}"
-        self._secret = options.get("secret")
-        self._rules = Rules(strict=options.get("strict") == "true", rounds=None)
+        self._secret = _secret(options.get("secret"))
+        self._rules = Rules(strict=_switch("strict", options.get("strict", "false")), rounds=None)
         self._running: EmbeddedManager | None = None
 
     @asynccontextmanager
@@ -103,8 +109,11 @@ class HarnessDevelopmentServer:
         """Queue the task, or the list of tasks, that a JSON text describes."""
         if options:
             raise SubmissionError(f"unknown option {', '.join(sorted(options))}: a Harness task takes none")
-        tasks = _parse(text)
-        return [self._submit(task) for task in (tasks if isinstance(tasks, list) else [tasks])]
+        found = _parse(text)
+        tasks = found if isinstance(found, list) else [found]
+        if self._rules.strict:
+            _check_types(tasks)
+        return [self._submit(task) for task in tasks]
 
     def _submit(self, task: TaskFile) -> str:
         return self.manager.submit(
@@ -121,14 +130,23 @@ class HarnessDevelopmentServer:
         )
 
     def cancel(self, task_id: str) -> bool:
-        """Abort it."""
-        return self.manager.abort(task_id)
+        """Abort it.
+
+        Raises:
+            KeyError: there is no such task.
+            SubmissionError: somebody waits for it: the real manager cannot abort it either.
+        """
+        try:
+            return self.manager.abort(task_id)
+        except ValueError as error:
+            raise SubmissionError(str(error)) from None
 
     # ------------------------------------------------------------------ looking
 
     def tasks(self) -> list[ServerTask]:
-        """All that are known."""
-        return [self._shown(record) for record in self.manager.state.tasks()]
+        """All that are known, oldest first."""
+        records = sorted(self.manager.state.tasks(), key=lambda record: record.created)
+        return [self._shown(record) for record in records]
 
     def task(self, task_id: str) -> ServerTask:
         """One of them."""
@@ -167,9 +185,24 @@ class HarnessDevelopmentServer:
             for line in stream.since(shown):
                 yield line.out
             shown = stream.written
-            if stream.closed or not follow:
+            if not follow or not await self._goes_on(stream, shown, task):
                 return
-            await stream.changed()
+            if stream.closed:
+                stream, shown = self._stream(key) or stream, 0
+
+    async def _goes_on(self, stream: LogStream, shown: int, task: TaskRecord) -> bool:
+        """Wait for more of a stream, or for another under its key; False at the end of both."""
+        wait = self.manager.wait_for
+        with anyio.move_on_after(None) as patience:
+
+            def news(_: object) -> bool:
+                if task.finished and patience.deadline == float("inf"):
+                    patience.deadline = anyio.current_time() + _LAST_LINES
+                return stream.written > shown or stream.closed
+
+            await wait(news, float("inf"))
+            return not stream.closed or self._stream(task.log_key) not in {None, stream}
+        return False
 
     def _log_begun(self, key: str) -> bool:
         return self._stream(key) is not None or bool(self._final_log(key))
@@ -185,15 +218,52 @@ class HarnessDevelopmentServer:
             blob = self.manager.logs.blob(self.manager.account_id, key)
         except KeyError:
             return []
-        return [str(json.loads(line)["out"]) for line in blob.splitlines()]
+        return [_text(line) for line in blob.splitlines()]
+
+
+def _text(line: bytes) -> str:
+    """The text of a stored line; a log of another form is shown as it is."""
+    try:
+        return str(json.loads(line)["out"])
+    except (ValueError, KeyError, TypeError):
+        return f"{line.decode(errors='replace')}\n"
+
+
+def _secret(given: str | None) -> str | None:
+    if given is not None:
+        try:
+            parse_secret(given)
+        except CredentialsError as error:
+            raise SettingsError(f"option secret: {error}") from None
+    return given
+
+
+def _switch(name: str, given: str) -> bool:
+    if given not in {"true", "false"}:
+        raise SettingsError(f"option {name} is true or false, not {given!r}")
+    return given == "true"
+
+
+def _check_types(tasks: Sequence[TaskFile]) -> None:
+    """Before the first of them is queued: a file is submitted as a whole or not at all."""
+    for task in tasks:
+        if task.type not in STRICT_TYPES:
+            known = ", ".join(sorted(STRICT_TYPES))
+            raise SubmissionError(f"type {task.type!r} is none of the strict manager's: {known}")
+
+
+def _refuse_constant(name: str) -> None:
+    raise SubmissionError(f"{name} is a number that JSON does not know; write it as text")
 
 
 def _parse(text: str) -> TaskFile | list[TaskFile]:
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_refuse_constant)
         return (_MANY if isinstance(found, list) else _ONE).validate_python(found)
     except json.JSONDecodeError as error:
         raise SubmissionError(f"line {error.lineno}, column {error.colno}: this is not JSON: {error.msg}") from None
+    except RecursionError:
+        raise SubmissionError("it is nested too deeply") from None
     except ValidationError as error:
         raise SubmissionError(_explain(error)) from None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import anyio
+import anyio.to_thread
 from pydantic_core import to_json
 
 from delegate_core.http import Reply, Transport, TransportError
@@ -25,7 +27,12 @@ _log = logging.getLogger(__name__)
 _OPEN_TIMEOUT, _WRITE_TIMEOUT, _UPLOAD_TIMEOUT, _CLOSE_TIMEOUT = 10.0, 15.0, 60.0, 15.0
 
 _LONGEST_LINE = 25_000
-"""Bytes: the service cuts lines a little above this, and says so in the line."""
+"""Bytes of a line of the live stream: the service cuts what is a little longer."""
+
+_CUT = " [cut; the stored log has all of it]"
+
+_FORGOTTEN = "not found"
+"""In the text of the 400 for a stream that the service does not know."""
 
 
 class LogServiceFault(Exception):
@@ -71,11 +78,16 @@ class LogService:
 
     async def write(self, key: str, lines: Sequence[LogLine]) -> None:
         """PUT stream."""
-        await self._call("PUT", "/stream", key, _json(map(_wire_line, lines)), timeout=_WRITE_TIMEOUT)
+        body = to_json([_wire_line(line, _shortened(line.text)) for line in lines])
+        await self._call("PUT", "/stream", key, body, timeout=_WRITE_TIMEOUT)
 
-    async def close(self, key: str) -> None:
-        """DELETE stream: who follows it sees the end."""
-        await self._call("DELETE", "/stream", key, timeout=_CLOSE_TIMEOUT)
+    async def close(self, key: str, *, snapshot: bool = False) -> None:
+        """DELETE stream: who follows it sees the end.
+
+        With a ``snapshot`` the service stores what it has of the stream, its last 5,000 lines, as the log.
+        """
+        more = {"snapshot": "true"} if snapshot else {}
+        await self._call("DELETE", "/stream", key, timeout=_CLOSE_TIMEOUT, more=more)
 
     async def upload(self, key: str, body: bytes) -> None:
         """The whole log, to a link that the service gives, or where that fails, to the service itself."""
@@ -83,7 +95,7 @@ class LogService:
             reply = await self._call("POST", "/blob/link/upload", key, timeout=_OPEN_TIMEOUT)
             link = str(reply.json()["link"])
             stored = await self._transport.request("PUT", link, headers={}, body=body, timeout=_UPLOAD_TIMEOUT)
-            _check(stored, "upload link")
+            self._check(stored, "its upload link")
         except (TransportError, LogServiceFault, KeyError, TypeError):
             await self._call("POST", "/blob", key, body, timeout=_UPLOAD_TIMEOUT)
 
@@ -95,10 +107,18 @@ class LogService:
         body: bytes | None = None,
         *,
         timeout: float,  # noqa: ASYNC109 - the transport bounds it
+        more: Mapping[str, str] | None = None,
     ) -> Reply:
-        url = f"{self._base}{path}?{urlencode({'accountID': self._account_id, 'key': key})}"
+        url = f"{self._base}{path}?{urlencode({'accountID': self._account_id, 'key': key, **(more or {})})}"
         reply = await self._transport.request(method, url, headers=self._headers, body=body, timeout=timeout)
-        return _check(reply, f"{self._base}{path}")
+        return self._check(reply, f"{self._base}{path}")
+
+    def _check(self, reply: Reply, where: str) -> Reply:
+        """The reply, unless it is an error. Only the service's own words are quoted, and never our token."""
+        if not 200 <= reply.status < 300:
+            words = _error_text(reply).replace(self._headers["X-Harness-Token"] or "\0", "***")
+            raise LogServiceFault(f"the log service ({where}) answered {reply.status}{words}", reply.status)
+        return reply
 
 
 class ServiceSink:
@@ -113,26 +133,38 @@ class ServiceSink:
         try:
             await self._service.write(self._key, lines)
         except LogServiceFault as fault:
-            if fault.status != 400:
+            if fault.status != 400 or _FORGOTTEN not in str(fault):
                 raise
             await self._service.open(self._key)
             await self._service.write(self._key, lines)
 
     async def finish(self, spool: Spool) -> Stored:
-        """Upload the whole log, then close the stream: so a reader finds the one before the other ends."""
-        await self._service.upload(self._key, _blob(spool))
+        """Upload the whole log, then close the stream: so a reader finds the one before the other ends.
+
+        Where the upload fails, the service is asked to keep at least what it has of the stream.
+        """
+        stored = False
         try:
-            await self._service.close(self._key)
-        except LogServiceFault:
-            _log.debug("the stream %s had been closed", self._key)
+            await self._service.upload(self._key, await anyio.to_thread.run_sync(_blob, spool))
+            stored = True
+        finally:
+            await self._close(snapshot=not stored)
         return Stored(stored=True)
 
+    async def _close(self, *, snapshot: bool) -> None:
+        try:
+            await self._service.close(self._key, snapshot=snapshot)
+        except (LogServiceFault, TransportError) as error:
+            _log.debug("the stream %s could not be closed: %s", self._key, error)
 
-def _check(reply: Reply, where: str) -> Reply:
-    if not 200 <= reply.status < 300:
-        text = " ".join(reply.body[:200].decode("utf-8", "replace").split())
-        raise LogServiceFault(f"the log service ({where}) answered {reply.status}: {text}", reply.status)
-    return reply
+
+def _error_text(reply: Reply) -> str:
+    try:
+        found = reply.json()
+    except TransportError:
+        return ""
+    text = found.get("error_msg") if isinstance(found, dict) else None
+    return f": {text[:200]}" if isinstance(text, str) else ""
 
 
 def _blob(spool: Spool) -> bytes:
@@ -142,7 +174,7 @@ def _blob(spool: Spool) -> bytes:
         first = lines[0] if lines else LogLine(0, 0.0, "warn", "")
         notice = f"[the first {spool.dropped.lines} lines were dropped: the log is larger than its limit]"
         lines.insert(0, LogLine(first.position, first.time, "warn", notice))
-    return b"".join(to_json(_wire_line(line)) + b"\n" for line in lines)
+    return b"".join(to_json(_wire_line(line, line.text)) + b"\n" for line in lines)
 
 
 def _all_lines(spool: Spool) -> Iterable[LogLine]:
@@ -152,10 +184,16 @@ def _all_lines(spool: Spool) -> Iterable[LogLine]:
         position = lines[-1].position + 1
 
 
-def _wire_line(line: LogLine) -> dict[str, object]:
-    text = line.text
-    if len(text) > _LONGEST_LINE // 4:
-        text = text.encode()[:_LONGEST_LINE].decode("utf-8", "ignore")
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_LINE // 4:  # no character has more than four bytes
+        return text
+    whole = text.encode()
+    if len(whole) <= _LONGEST_LINE:
+        return text
+    return whole[: _LONGEST_LINE - len(_CUT)].decode("utf-8", "ignore") + _CUT
+
+
+def _wire_line(line: LogLine, text: str) -> dict[str, object]:
     return {
         "level": line.level,
         "pos": line.position,
@@ -163,7 +201,3 @@ def _wire_line(line: LogLine) -> dict[str, object]:
         "time": datetime.fromtimestamp(line.time, UTC).isoformat().replace("+00:00", "Z"),
         "args": None,
     }
-
-
-def _json(values: Iterable[dict[str, object]]) -> bytes:
-    return to_json(list(values))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+import anyio
+
 from delegate_core.development import DevelopmentServer
-from delegate_core.http import TlsOptions, open_transport
+from delegate_core.errors import SettingsError
+from delegate_core.http import TlsFailed, TlsOptions, open_transport
 from delegate_core.logs import LogSink
 from delegate_core.markers import hookimpl
 from delegate_core.model import (
@@ -17,6 +20,7 @@ from delegate_core.model import (
     Finish,
     Forget,
     Offer,
+    Phase,
     Registration,
     Run,
     SessionIdentity,
@@ -29,7 +33,7 @@ from delegate_harness import claiming
 from delegate_harness.auth import MadeTokens, ReadyToken
 from delegate_harness.client import ManagerClient, parse_endpoint
 from delegate_harness.logs import open_sink
-from delegate_harness.polling import Poller
+from delegate_harness.polling import Poller, Shunned
 from delegate_harness.registration import Registrar
 from delegate_harness.reporting import Reporter
 from delegate_harness.session import HarnessSession
@@ -38,6 +42,7 @@ from delegate_harness.settings import HarnessSettings
 __all__ = ["HarnessBackend"]
 
 _POLL_INTERVAL = 3.0
+_CLOSING = 5.0
 
 
 class HarnessBackend:
@@ -57,32 +62,61 @@ class HarnessBackend:
         self._registrar = Registrar(self.settings.heartbeat_interval)
         self._reporter = Reporter(reject_to_others=self.settings.reject_to_others)
         self._runner = RunnerSettings()
+        self._tokens: MadeTokens | ReadyToken | None = None
         self._client: ManagerClient | None = None
+        self._in_use = False
+        """Whether a session has the client, and will close it."""
+        self._shunned = Shunned()
 
     @hookimpl
     async def authenticate(self, settings: RunnerSettings) -> Credentials:
-        """Tokens from the secret, or the ready one."""
+        """Tokens from the secret, or the ready one. The first serve for good: they renew themselves."""
         self._runner = settings
-        return _tokens(self.settings)
+        if self._tokens is None:
+            self._tokens = _tokens(self.settings)
+        return self._tokens
 
     @hookimpl
     async def register(self, registration: Registration, credentials: Credentials) -> HarnessSession:
         """Register at the endpoint, or where we were sent."""
         client = self._connect(cast("MadeTokens | ReadyToken", credentials))
         address = parse_endpoint(registration.address or client.base)
-        return await self._registrar.register(registration, client.at(address))
+        registered = False
+        try:
+            session = await self._registrar.register(registration, client.at(address))
+            registered = self._in_use = True
+        finally:
+            if not registered:
+                await self._close_unused()
+        return session
 
     def _connect(self, tokens: MadeTokens | ReadyToken) -> ManagerClient:
-        """The client: one pool of connections for all sessions."""
+        """The client: one pool of connections for all sessions.
+
+        Raises:
+            SettingsError: a file of the TLS settings cannot be used.
+        """
         if self._client is None:
-            transport = open_transport(_tls(self._runner), kind=self._runner.transport)
+            try:
+                transport = open_transport(_tls(self._runner), kind=self._runner.transport)
+            except TlsFailed as error:
+                raise SettingsError(str(error)) from None
             self._client = ManagerClient(transport, self.endpoint, self.settings.account_id, tokens)
         return self._client
 
+    async def _close_unused(self) -> None:
+        """Close the connections that no session will close: there has been none."""
+        if self._client is None or self._in_use:
+            return
+        client, self._client = self._client, None
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSING):
+            await client.aclose()
+
     @hookimpl
     async def resume(self, identity: SessionIdentity, session: HarnessSession) -> HarnessSession | None:
-        """Sessions of this account at an address of ours."""
-        known = identity.server in {self.endpoint, session.client.base}
+        """Sessions of this account at an address of ours, or at one that ours once sent us to."""
+        details = identity.details if isinstance(identity.details, dict) else {}
+        known = identity.server in {self.endpoint, session.client.base} or details.get("endpoint") == self.endpoint
         if not known or identity.account != session.client.account_id:
             return None
         return session.elsewhere(session.client.at(identity.server), identity.runner_id)
@@ -90,14 +124,15 @@ class HarnessBackend:
     @hookimpl
     async def fetch_tasks(self, session: HarnessSession, inbox: Inbox) -> None:
         """Poll task-events."""
-        await Poller(session, inbox, interval=self._runner.poll_interval or _POLL_INTERVAL).run()
+        interval = self._runner.poll_interval or _POLL_INTERVAL
+        await Poller(session, inbox, self._shunned, interval=interval).run()
 
     @hookimpl
     async def claim(self, session: HarnessSession, offer: Offer, again: bool) -> Task | Ended | None:  # noqa: FBT001 - the spec's
         """Acquire."""
         claimed = await claiming.claim(session, offer, again=again)
         if claimed is not None:
-            self._reporter.claimed(claimed.task if isinstance(claimed, Ended) else claimed)
+            self._reporter.claimed(offer.task_id)
         return claimed
 
     @hookimpl
@@ -113,7 +148,10 @@ class HarnessBackend:
     @hookimpl
     async def recover(self, session: HarnessSession, entry: Entry) -> Run | Finish | Forget:
         """Acquire again, or end."""
-        return await claiming.recover(session, entry)
+        decision = await claiming.recover(session, entry)
+        if entry.phase is not Phase.STARTED and not isinstance(decision, Forget):
+            self._reporter.claimed(entry.task_id)
+        return decision
 
     @hookimpl
     async def heartbeat(self, session: HarnessSession) -> None:
@@ -147,7 +185,7 @@ def development_server(options: Mapping[str, str]) -> DevelopmentServer:
 
 
 def _tokens(settings: HarnessSettings) -> MadeTokens | ReadyToken:
-    if settings.account_secret is not None:
+    if settings.account_secret:
         return MadeTokens(settings.account_id, settings.account_secret.get_secret_value())
     return ReadyToken(settings.token.get_secret_value() if settings.token else "", settings.token_file)
 

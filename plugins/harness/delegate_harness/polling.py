@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -33,64 +33,112 @@ class Poller:
     are passed on before anything else.
     """
 
-    def __init__(self, session: HarnessSession, inbox: Inbox, *, interval: float) -> None:
+    def __init__(self, session: HarnessSession, inbox: Inbox, shunned: Shunned, *, interval: float) -> None:
         self._session = session
         self._inbox = inbox
         self._pace = Pace(idle=interval)
-        self._shunned = session.shunned
+        self._shunned = shunned
         self._listed: dict[str, TaskEvent] = {}
+        self._offered: set[str] = set()
+        """Offers that are not settled yet."""
+        self._settlement = anyio.Event()
 
     async def run(self) -> None:
         """Poll for ever."""
         while True:
             started = anyio.current_time()
             events = (await self._session.client.task_events(self._session.delegate_id)).events
-            found = self._take(events, started)
+            known = self._listed.keys()
+            self._take(events, started)
+            found = len(self._listed)
             self._inbox.polled(found)
-            gap = self._pace.polled(anyio.current_time(), found)
-            await self._offer_until(started, gap, found)
+            gap = self._gap(len(self._listed.keys() - known))
+            # A manager that takes longer than the gap has a pause as well.
+            due = max(started + gap, anyio.current_time() + self._pace.busy)
+            await self._offer_until(due, early=found > 0)
 
-    def _take(self, events: Iterable[TaskEvent], now: float) -> int:
+    def _take(self, events: Iterable[TaskEvent], now: float) -> None:
         """Pass aborts on, and replace the list by the free tasks, those first for which somebody waits."""
         free: list[TaskEvent] = []
         for event in events:
+            if not event.task_id:
+                continue
             if event.event_type == ABORT:
                 self._inbox.cancel(event.task_id, "aborted by the manager")
-            elif event.task_id and not self._shunned.holds(event.task_id, now):
+            elif not self._shunned.holds(event.task_id, now):
                 free.append(event)
         free.sort(key=lambda event: not event.sync)
         self._listed = {event.task_id: event for event in free}
-        return len(self._listed)
 
-    async def _offer_until(self, started: float, gap: float, found: int) -> None:
+    def _gap(self, new: int) -> float:
+        """Seconds between two polls: short only where new tasks come that could be taken."""
+        return self._pace.polled(anyio.current_time(), new if self._inbox.room() > 0 else 0)
+
+    async def _offer_until(self, due: float, *, early: bool) -> None:
         """Offer what is listed, more whenever a slot gets free, until the next poll is due.
 
-        It is due early when the list is used up while slots are free: the manager may have more than it listed.
+        It is due ``early`` when the list is used up, and each offer settled, while slots are free: the manager may
+        have more than it listed.
         """
         while True:
             self._offer()
-            used_up = found > 0 and not self._listed and self._inbox.room() > 0
-            with anyio.move_on_at(started + (self._pace.busy if used_up else gap)) as waiting:
-                await self._inbox.wait_for_change()
+            used_up = not self._listed and not self._offered
+            if early and used_up and self._inbox.room() > 0:
+                return
+            with anyio.move_on_at(due) as waiting:
+                await self._change()
             if waiting.cancelled_caught:
                 return
 
     def _offer(self) -> None:
+        if not self._listed or self._inbox.room() < 1:
+            return
         for task_id, event in list(self._listed.items()):
             if self._inbox.room() < 1:
                 return
-            if self._inbox.submit(Offer(task_id, event.task_type), self._settled(task_id)):
+            if self._submit(event):
                 del self._listed[task_id]
 
+    def _submit(self, event: TaskEvent) -> bool:
+        """Offer one task; False: no room for its type."""
+        task_id = event.task_id
+        self._offered.add(task_id)
+        taken = self._inbox.submit(Offer(task_id, event.task_type), self._settled(task_id))
+        if not taken:
+            self._offered.discard(task_id)
+        elif task_id in self._offered:
+            self._shunned.offered(task_id)
+        return taken
+
     def _settled(self, task_id: str) -> Callable[[Settled], None]:
-        return lambda what: self._shunned.add(task_id, what, anyio.current_time())
+        def settled(what: Settled) -> None:
+            self._offered.discard(task_id)
+            self._shunned.settled(task_id, what, anyio.current_time())
+            self._settlement.set()
+            self._settlement = anyio.Event()
+
+        return settled
+
+    async def _change(self) -> None:
+        """Wait until a slot is given back or an offer is settled."""
+        if not self._offered:
+            await self._inbox.wait_for_change()
+            return
+        async with anyio.create_task_group() as race:
+
+            async def first(change: Callable[[], Awaitable[None]]) -> None:
+                await change()
+                race.cancel_scope.cancel()
+
+            race.start_soon(first, self._inbox.wait_for_change)
+            race.start_soon(first, self._settlement.wait)
 
 
 class Shunned:
     """Tasks that are not to be offered although the manager lists them: ours already, vetoed, or lately not to be had.
 
-    What was claimed here is never claimed again, even if a reply that was under way lists it. What was not to be had
-    may be free the next time, so it is tried again, later each time.
+    What was claimed here is never claimed again, even if a reply that was under way lists it, or a session later.
+    What was not to be had may be free the next time, so it is tried again, later each time. The latest 8192 are kept.
     """
 
     def __init__(self) -> None:
@@ -100,18 +148,27 @@ class Shunned:
         """Whether to leave it."""
         return self._until.get(task_id, (0.0, 0.0))[0] > now
 
-    def add(self, task_id: str, what: Settled, now: float) -> None:
+    def offered(self, task_id: str) -> None:
+        """Leave it until its offer is settled."""
+        self._keep(task_id, float("inf"), self._delay(task_id))
+
+    def settled(self, task_id: str, what: Settled, now: float) -> None:
         """Note what became of an offer."""
-        delay = self._delay(task_id, what)
-        self._until[task_id] = (now + delay, delay)
+        delay = self._delay(task_id)
+        if what is Settled.CLAIMED:
+            self._keep(task_id, float("inf"), delay)
+        elif what is Settled.VETOED:
+            self._keep(task_id, now + _VETOED_FOR, delay)
+        else:
+            delay = min(_GONE_MOST, max(_GONE_FIRST, 2 * delay))
+            self._keep(task_id, now + delay, delay)
+
+    def _delay(self, task_id: str) -> float:
+        """How long it was left the last time that it was not to be had."""
+        return self._until.get(task_id, (0.0, 0.0))[1]
+
+    def _keep(self, task_id: str, until: float, delay: float) -> None:
+        self._until[task_id] = (until, delay)
         self._until.move_to_end(task_id)
         while len(self._until) > _KEPT:
             self._until.popitem(last=False)
-
-    def _delay(self, task_id: str, what: Settled) -> float:
-        if what is Settled.CLAIMED:
-            return float("inf")
-        if what is Settled.VETOED:
-            return _VETOED_FOR
-        before = self._until.get(task_id, (0.0, 0.0))[1]
-        return before if what is Settled.DUPLICATE else min(_GONE_MOST, max(_GONE_FIRST, 2 * before))

@@ -7,12 +7,12 @@ import secrets
 import time
 from typing import Any
 
-from delegate_core.errors import Lapsed, Moved, Retry, Stop, StoppedByServer
+from delegate_core.errors import Lapsed, Moved, Retry, SettingsError, Stop, StoppedByServer
 from delegate_core.http import TransportError
 from delegate_core.model import Registration
-from delegate_harness.client import ManagerClient, ManagerFault
+from delegate_harness.client import ManagerClient, ManagerFault, parse_endpoint
 from delegate_harness.session import HarnessSession, Identity, identify
-from delegate_harness.wire import Registered
+from delegate_harness.wire import Heartbeat, Registered
 
 __all__ = ["Registrar"]
 
@@ -39,7 +39,7 @@ class Registrar:
             Moved: the account lives in another cluster.
             Stop: the account, the group or this delegate was deleted.
         """
-        who = identify(registration, client.base)
+        who = await identify(registration, client.base)
         body = self._body(registration, who, client.account_id)
         reply = await client.register(body)
         if reply.resource is None:
@@ -68,10 +68,10 @@ class Registrar:
             "heartbeatAsObject": True,
         }
 
-    def _obey(self, registered: Registered, client: ManagerClient) -> None:
-        if registered.action == "MIGRATE" and registered.migrate_url:
-            raise Moved(registered.migrate_url)
-        if registered.action == "SELF_DESTRUCT":
+    def _obey(self, told: Registered | Heartbeat, client: ManagerClient) -> None:
+        if told.action == "MIGRATE" and told.migrate_url:
+            raise Moved(_next_address(told.migrate_url, client.base))
+        if told.action == "SELF_DESTRUCT":
             raise _destroyed(f"{client.base} told this delegate to end: it, its group or its account was deleted")
 
     async def _tell_capacity(self, session: HarnessSession, capacity: int) -> None:
@@ -86,9 +86,12 @@ class Registrar:
 
         Raises:
             Lapsed: deleted there: register again.
-            Stop: deleted again.
+            Moved: the account lives in another cluster.
+            Stop: deleted again, or told to end.
         """
         reply = await session.client.heartbeat(session.heartbeat_body())
+        if reply.resource is not None:
+            self._obey(reply.resource, session.client)
         if reply.resource is None or reply.resource.status != "DELETED":
             self._deleted = False
             return
@@ -100,6 +103,21 @@ class Registrar:
     async def deregister(self, session: HarnessSession) -> None:
         """Say goodbye. The manager fails at once what it believes to run here."""
         await session.client.unregister(session.unregister_body())
+
+
+def _next_address(url: str, base: str) -> str:
+    """The address to move to.
+
+    Raises:
+        ManagerFault: it is none, or the way there is open where the one here is not.
+    """
+    try:
+        address = parse_endpoint(url)
+    except SettingsError as error:
+        raise ManagerFault(f"{base} sends this delegate elsewhere, but {error}", 200) from None
+    if base.startswith("https:") and not address.startswith("https:"):
+        raise ManagerFault(f"{base} sends this delegate to {address}, where the token would travel in the clear", 200)
+    return address
 
 
 def _destroyed(reason: str) -> Stop:

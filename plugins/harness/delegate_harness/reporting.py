@@ -16,10 +16,11 @@ __all__ = ["Reporter"]
 
 _log = logging.getLogger(__name__)
 
-_REFUSALS = 8
-"""How often the manager may answer one result with an error of its own before that result is given up."""
+_UNREADABLE = frozenset({400, 413, 422})
+"""Statuses that say that this result, as it is, will never be taken."""
 
-_BAD_REQUEST = 400
+_REFUSALS = 24
+"""How often one result may meet another error of the manager before it is given up: about a quarter of an hour."""
 
 
 class Reporter:
@@ -35,10 +36,10 @@ class Reporter:
         self._fresh: set[str] = set()
         self._refused: Counter[str] = Counter()
 
-    def claimed(self, task: Task) -> None:
-        """Note that a task was claimed in this life."""
+    def claimed(self, task_id: str) -> None:
+        """Note that a task was claimed in this life, so that no result of it was sent in an earlier one."""
         if self._reject_to_others:
-            self._fresh.add(task.id)
+            self._fresh.add(task_id)
 
     async def report(self, session: HarnessSession, task: Task, result: TaskResult) -> Delivery:
         """Deliver a result.
@@ -52,17 +53,34 @@ class Reporter:
         try:
             await _send(session, task, result)
         except ManagerFault as fault:
-            return self._refusal(task, fault)
+            return await self._refusal(session, task, fault)
         self._refused.pop(task.id, None)
         return Delivery()
 
-    def _refusal(self, task: Task, fault: ManagerFault) -> Delivery:
-        """A 400 is the parser's verdict; a 500 may be that too, or pass."""
+    async def _refusal(self, session: HarnessSession, task: Task, fault: ManagerFault) -> Delivery:
+        """A 400 is the parser's verdict on the result. A 500 may be one too, or pass; a 401 says nothing of it."""
+        if fault.status in _UNREADABLE:
+            return await self._report_refusal(session, task, fault)
+        if fault.status == 401:
+            raise fault
         self._refused[task.id] += 1
-        if fault.status != _BAD_REQUEST and self._refused[task.id] < _REFUSALS:
+        if self._refused[task.id] < _REFUSALS:
             raise fault
         del self._refused[task.id]
         return Delivery(kind="never", reason=str(fault))
+
+    async def _report_refusal(self, session: HarnessSession, task: Task, fault: ManagerFault) -> Delivery:
+        """End the task as failed, saying why: otherwise it would seem to run until it expires."""
+        reason = f"the manager does not take the result: {fault}"
+        _log.error("task %s: %s", task.id, reason)
+        self._refused.pop(task.id, None)
+        try:
+            await _send(session, task, TaskResult.failed(reason))
+        except ManagerFault as second:
+            if second.status in _UNREADABLE:
+                return Delivery(kind="never", reason=str(fault))
+            raise
+        return Delivery(reason=f"reported as failed: {reason}")
 
     async def _hand_over(self, session: HarnessSession, task: Task, result: TaskResult) -> Delivery:
         if task.id not in self._fresh:
@@ -72,6 +90,9 @@ class Reporter:
         try:
             await session.client.respond(session.delegate_id, task.id, body)
         except (ManagerFault, Retry, Interrupt, TransportError) as error:
+            if isinstance(error, TransportError) and not error.sent:
+                self._fresh.add(task.id)
+                raise
             return Delivery(kind="gone", reason=f"handing it to another delegate: {error}; it is tried once only")
         return Delivery(reason="handed to another delegate")
 

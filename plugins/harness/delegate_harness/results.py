@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from pydantic_core import to_json
-
 from delegate_core.model import JsonValue, Outcome, Task, TaskResult
+from delegate_harness.client import encode
 
 __all__ = ["RETRY", "legacy_body", "runner_body"]
 
@@ -50,5 +49,5 @@ def runner_body(task: Task, result: TaskResult) -> dict[str, Any]:
         "type": task.type,
         "code": codes.get(result.outcome, "FAILED"),
         "error": result.error,
-        "data": base64.b64encode(to_json(result.data, inf_nan_mode="strings")).decode(),
+        "data": base64.b64encode(encode(result.data)).decode(),
     }

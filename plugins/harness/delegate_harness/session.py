@@ -7,10 +7,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
 
 from delegate_core.model import Registration, Session, SessionIdentity
 from delegate_harness.client import ManagerClient
-from delegate_harness.polling import Shunned
 
 __all__ = ["HarnessSession", "Identity", "identify"]
 
@@ -29,43 +32,50 @@ class Identity:
     instance: str
 
 
-def identify(registration: Registration, base: str) -> Identity:
+async def identify(registration: Registration, base: str) -> Identity:
     """This runner's identity towards the manager at ``base``."""
     host = socket.gethostname().replace(" ", "-")
     name = registration.name
     # A default name is the host's own: said once is enough.
     full = host if name == host else f"{host}-{name.replace(' ', '-')}"
-    return Identity(name, full, _own_address(base), registration.instance)
+    # In a thread: it may have to wait for a name server.
+    address = await anyio.to_thread.run_sync(_own_address, base, abandon_on_cancel=True)
+    return Identity(name, full, address, registration.instance)
 
 
 def _own_address(base: str) -> str:
     """The address that packets to the manager leave from; no packet is sent for that."""
-    host, _, port = base.partition("://")[2].partition("/")[0].rpartition(":")
-    target = (host or base.partition("://")[2]).strip("[]")
-    family = socket.AF_INET6 if ":" in target else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((target, int(port) if port.isdigit() else 443))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
+    parts = urlsplit(base)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, target = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(target)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return "127.0.0.1"
 
 
 class HarnessSession(Session):
-    """A registered delegate. Its identity in the journal is manager, account, delegate id, host and address."""
+    """A registered delegate. Its identity in the journal is manager, account and delegate id."""
 
     def __init__(
         self, client: ManagerClient, delegate_id: str, who: Identity, body: Mapping[str, Any], heartbeat_interval: float
     ) -> None:
         super().__init__(
-            SessionIdentity(server=client.base, account=client.account_id, runner_id=delegate_id),
+            SessionIdentity(
+                server=client.base,
+                account=client.account_id,
+                runner_id=delegate_id,
+                # Of whom this session is, wherever that one has sent us since.
+                details={"endpoint": client.endpoint},
+            ),
             heartbeat_interval=heartbeat_interval,
             description=f"delegate {delegate_id} of account {client.account_id} at {client.base}",
         )
         self.client = client
         self.delegate_id = delegate_id
         self.who = who
-        self.shunned = Shunned()
         self._body = dict(body)
 
     def heartbeat_body(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from delegate_core.settings import Environment, PositiveDuration, Settings
 
@@ -26,8 +27,10 @@ class HarnessSettings(Settings):
         token_file: file with a ready token, read again when the manager calls it expired.
         heartbeat_interval: seconds between two heartbeats; the manager gives a delegate up after five minutes.
         reject_to_others: hand tasks that are rejected before they start to another delegate, once.
-        log_url: the log service's address, for tasks that name none.
+        log_url: the log service's address; without it logs stay on this machine.
     """
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     runner_environment: ClassVar[Mapping[str, Environment]] = {
         "name": Environment("DRONE_DELEGATE_NAME", "DLITE_NAME"),

@@ -1,0 +1,191 @@
+"""Acquiring: what each answer means, and what follows a lost one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delegate_core.model import Ended, Offer, Outcome, Task
+from delegate_harness.claiming import PAUSES, claim, log_key
+from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Submission, Verdict
+from delegate_harness.session import HarnessSession
+from delegate_harness.wire import AcquiredTask
+from tests.harness.handlers import fib
+from tests.harness.runners import entries, eventually, running, session_at
+from tests.harness.scripted import ScriptedManager, event, package, unauthorized
+
+pytestmark = pytest.mark.anyio
+NOT_TO_BE_HAD = [
+    (500, {"responseMessages": [{"code": "DEFAULT_ERROR_CODE"}]}),
+    (500, "<html>"),
+    (404, ""),
+    (409, "{}"),
+    (204, ""),
+    (200, ""),
+    (200, {}),
+    (200, {"id": None}),
+    (200, "null"),
+]
+
+
+@pytest.fixture
+async def session(scripted: ScriptedManager) -> AsyncIterator[HarnessSession]:
+    async with session_at(scripted) as session:
+        yield session
+
+
+@pytest.mark.parametrize("answer", NOT_TO_BE_HAD)
+async def test_a_task_that_is_not_to_be_had_is_forgotten_at_once(
+    scripted: ScriptedManager, session: HarnessSession, answer: tuple[int, Any]
+) -> None:
+    scripted.on("acquire", answer)
+    assert await claim(session, Offer("t1", "fib"), again=False) is None
+    assert len(scripted.calls) == 1
+
+
+@pytest.mark.parametrize("answer", NOT_TO_BE_HAD)
+async def test_after_a_lost_reply_the_same_answer_is_asked_again(
+    scripted: ScriptedManager, session: HarnessSession, answer: tuple[int, Any]
+) -> None:
+    scripted.on("acquire", answer, answer, answer, lambda call: (200, package(call)))
+    claimed = await claim(session, Offer("t1", "fib"), again=True, pauses=[0.0] * 5)
+    assert isinstance(claimed, Task)
+    assert len(scripted.calls) == 4
+
+
+async def test_after_a_lost_reply_it_is_forgotten_in_the_end(
+    scripted: ScriptedManager, session: HarnessSession
+) -> None:
+    assert await claim(session, Offer("t1", "fib"), again=True, pauses=[0.0] * 5) is None
+    assert len(scripted.calls) == 6
+    assert 120 <= sum(PAUSES) <= 240, "some minutes"
+
+
+@pytest.mark.parametrize("delegate", [{"instance_id": "other"}, {"instance_id": ""}, {}, None])
+async def test_a_package_for_another_instance_is_not_run(
+    scripted: ScriptedManager, session: HarnessSession, delegate: object
+) -> None:
+    scripted.on("acquire", lambda call: (200, package(call, delegate=delegate)))
+    assert await claim(session, Offer("t1", "fib"), again=False) is None
+
+
+async def test_a_package_of_another_task_is_not_run(scripted: ScriptedManager, session: HarnessSession) -> None:
+    scripted.on("acquire", lambda call: (200, package(call, id="t2")))
+    assert await claim(session, Offer("t1", "fib"), again=False) is None
+
+
+@pytest.mark.parametrize("name", ["secret_details", "encryption_configs"])
+async def test_secrets_that_we_would_have_to_decrypt_are_rejected_clearly(
+    scripted: ScriptedManager, session: HarnessSession, name: str
+) -> None:
+    scripted.on("acquire", lambda call: (200, package(call, **{name: {"uuid": {"config": "h1dden"}}})))
+    claimed = await claim(session, Offer("t1", "fib"), again=False)
+    assert isinstance(claimed, Ended)
+    assert claimed.result.outcome is Outcome.REJECTED
+    assert "decrypt" in claimed.result.error
+    assert "h1dden" not in repr(claimed)
+
+
+async def test_a_package_becomes_a_task(scripted: ScriptedManager, session: HarnessSession) -> None:
+    logging = {"token": "l0g", "abstractions": {"accountId": "a", "stage": "s t"}}
+    scripted.on("acquire", lambda call: (200, package(call, secrets=["p4ss", None, 7], logging=logging)))
+    task = await claim(session, Offer("t1", "fib"), again=False)
+    assert isinstance(task, Task)
+    assert (task.id, task.type, task.data, task.timeout, task.masks) == ("t1", "fib", {"n": 1}, 60.0, ("p4ss",))
+    assert task.state == {"form": "legacy", "log_key": "accountId:a/stage:s t"}
+    assert "p4ss" not in repr(task)
+    assert "l0g" not in repr(task) + task.model_dump_json()
+
+
+@pytest.mark.parametrize("told", [0, -1, None])
+async def test_no_timeout_leaves_it_to_the_settings(
+    scripted: ScriptedManager, session: HarnessSession, told: int | None
+) -> None:
+    scripted.on("acquire", lambda call: (200, package(call, timeout=told)))
+    task = await claim(session, Offer("t1", "fib"), again=False)
+    assert isinstance(task, Task)
+    assert task.timeout is None
+
+
+def test_a_log_key_joins_the_abstractions_in_their_order() -> None:
+    package = {"id": "t", "logging": {"abstractions": {"b": "2", "a": "1"}}}
+    assert log_key(AcquiredTask.model_validate(package)) == "b:2/a:1"
+    assert log_key(AcquiredTask()) == ""
+
+
+# ---------------------------------------------------------------------- through a runner
+
+
+async def test_a_lost_reply_is_asked_again_by_the_same_instance(manager: EmbeddedManager, tmp_path: Path) -> None:
+    manager.faults.add(Fault("acquire", FaultKind.LOSE_REPLY, times=2))  # one is sent again by the transport
+    async with running(manager, tmp_path, {"fib": fib}):
+        task = await manager.wait_finished(manager.submit(Submission("fib", {"n": 1})))
+    assert task.outcome is not None
+    assert task.outcome.verdict is Verdict.SUCCEEDED
+    first, again = task.events("acquired")[0], task.events("re-acquired")[0]
+    assert first.instance_id == again.instance_id != first.delegate_id
+
+
+@pytest.mark.parametrize("kind", [FaultKind.GARBAGE, FaultKind.TRUNCATED])
+async def test_an_acquire_with_an_unreadable_reply_is_asked_again(
+    manager: EmbeddedManager, tmp_path: Path, kind: FaultKind
+) -> None:
+    manager.faults.add(Fault("acquire", kind))
+    async with running(manager, tmp_path, {"fib": fib}):
+        task = await manager.wait_finished(manager.submit(Submission("fib", {"n": 1})))
+    assert len(task.events("re-acquired")) == 1
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_gateways_fault_is_asked_again(manager: EmbeddedManager, tmp_path: Path, status: int) -> None:
+    manager.faults.add(Fault("acquire", FaultKind.STATUS, status=status))
+    async with running(manager, tmp_path, {"fib": fib}):
+        await manager.wait_finished(manager.submit(Submission("fib", {"n": 1})))
+
+
+async def test_a_package_that_is_not_assigned_is_asked_for_again_when_listed(
+    manager: EmbeddedManager, tmp_path: Path
+) -> None:
+    manager.faults.add(Fault("acquire", FaultKind.UNASSIGNED))
+    async with running(manager, tmp_path, {"fib": fib}):
+        task = await manager.wait_finished(manager.submit(Submission("fib", {"n": 1})))
+    assert manager.state.calls["acquire"] == 2
+    assert len(task.events("acquired")) == 1
+
+
+async def test_a_forgotten_task_leaves_no_trace_in_the_journal(scripted: ScriptedManager, tmp_path: Path) -> None:
+    scripted.lists(event("t1"))
+    async with running(scripted, tmp_path, {"fib": fib}) as started:
+        await scripted.seen("acquire")
+        await eventually(lambda: started.runner.slots.used == 0)
+        assert started.runner.snapshot().claimed == 0
+    assert entries(tmp_path) == []
+
+
+async def test_a_token_refused_at_an_acquire_ends_the_run(scripted: ScriptedManager, tmp_path: Path) -> None:
+    scripted.lists(event("t1"))
+    scripted.on("acquire", unauthorized("INVALID_TOKEN"))
+    async with running(scripted, tmp_path, {"fib": fib}, drain_timeout=0.5) as started:
+        error = await started.ended()
+    assert error is not None
+    assert error.exit_code == 4
+
+
+async def test_a_rejected_package_is_reported_with_its_reason(scripted: ScriptedManager, tmp_path: Path) -> None:
+    scripted.lists(event("t1"))
+    scripted.on("acquire", lambda call: (200, package(call, secret_details={"x": {}})))
+    async with running(scripted, tmp_path, {"fib": fib}):
+        sent = (await scripted.seen("result")).json()
+    assert sent["code"] == "FAILED"
+    assert sent["data"]["error_message"].startswith("rejected: ")
+    assert "decrypt" in sent["data"]["error_message"]
+
+
+async def test_an_odd_id_survives_the_whole_way(scripted: ScriptedManager, tmp_path: Path) -> None:
+    scripted.lists(event("a/b c%ä"))
+    scripted.on("acquire", lambda call: (200, package(call, id="a/b c%ä")))
+    async with running(scripted, tmp_path, {"fib": fib}):
+        call = await scripted.seen("result")
+    assert call.target.startswith("/api/agent/v2/tasks/a%2Fb%20c%25%C3%A4/delegates/dlg1?")
+    assert call.json()["id"] == "a/b c%ä"
