@@ -41,8 +41,12 @@ class Inbox:
         await self._slots.wait_for_room()
 
     async def wait_for_change(self) -> None:
-        """Wait until a slot is given back: room may have come for a type that had none."""
+        """Wait until a slot is given back, when room may have come for a type that had none, or for a `nudge`."""
         await self._slots.wait_for_change()
+
+    def nudge(self) -> None:
+        """Wake who waits for a change: for a backend with news of its own."""
+        self._slots.change()
 
     async def offer(self, offer: Offer) -> Settled:
         """Claim an offer if there is room and no plugin vetoes it; return once that is settled.

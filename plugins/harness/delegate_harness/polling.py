@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -27,7 +27,8 @@ class Poller:
     """Polls one session.
 
     The manager lists a free task in every reply until somebody acquires it, and an abort in one reply only. So the
-    loop goes on while all slots are taken, and each reply replaces the list of free tasks.
+    loop goes on while all slots are taken, and each reply replaces the list of free tasks. When the list is used up
+    while slots are free it polls again at once, as long as that brings tasks.
 
     Error handling: every fault goes up at once; the core waits and calls again. Nothing is lost by it, since aborts
     are passed on before anything else.
@@ -41,21 +42,31 @@ class Poller:
         self._listed: dict[str, TaskEvent] = {}
         self._offered: set[str] = set()
         """Offers that are not settled yet."""
-        self._settlement = anyio.Event()
+        self._eager = True
+        """Whether polling again at once has paid lately."""
 
     async def run(self) -> None:
         """Poll for ever."""
+        early = False
         while True:
             started = anyio.current_time()
-            events = (await self._session.client.task_events(self._session.delegate_id)).events
-            known = self._listed.keys()
-            self._take(events, started)
-            found = len(self._listed)
-            self._inbox.polled(found)
-            gap = self._gap(len(self._listed.keys() - known))
+            new = await self._poll(started)
+            gap = self._gap(new)
+            if early:
+                self._eager = new > 0
+            elif new > 1 or gap > self._pace.busy:
+                self._eager = True
             # A manager that takes longer than the gap has a pause as well.
             due = max(started + gap, anyio.current_time() + self._pace.busy)
-            await self._offer_until(due, early=found > 0)
+            early = await self._offer_until(due, eager=self._eager and bool(self._listed))
+
+    async def _poll(self, now: float) -> int:
+        """Take over what the manager lists; how many tasks it had not listed before."""
+        events = (await self._session.client.task_events(self._session.delegate_id)).events
+        known = self._listed.keys()
+        self._take(events, now)
+        self._inbox.polled(len(self._listed))
+        return len(self._listed.keys() - known)
 
     def _take(self, events: Iterable[TaskEvent], now: float) -> None:
         """Pass aborts on, and replace the list by the free tasks, those first for which somebody waits."""
@@ -74,21 +85,21 @@ class Poller:
         """Seconds between two polls: short only where new tasks come that could be taken."""
         return self._pace.polled(anyio.current_time(), new if self._inbox.room() > 0 else 0)
 
-    async def _offer_until(self, due: float, *, early: bool) -> None:
+    async def _offer_until(self, due: float, *, eager: bool) -> bool:
         """Offer what is listed, more whenever a slot gets free, until the next poll is due.
 
-        It is due ``early`` when the list is used up, and each offer settled, while slots are free: the manager may
-        have more than it listed.
+        If ``eager``, that is when the list is used up, and each offer settled, while slots are free: the manager may
+        have more than it listed. Returns whether it was that.
         """
         while True:
             self._offer()
             used_up = not self._listed and not self._offered
-            if early and used_up and self._inbox.room() > 0:
-                return
+            if eager and used_up and self._inbox.room() > 0:
+                return True
             with anyio.move_on_at(due) as waiting:
-                await self._change()
+                await self._inbox.wait_for_change()
             if waiting.cancelled_caught:
-                return
+                return False
 
     def _offer(self) -> None:
         if not self._listed or self._inbox.room() < 1:
@@ -114,24 +125,10 @@ class Poller:
         def settled(what: Settled) -> None:
             self._offered.discard(task_id)
             self._shunned.settled(task_id, what, anyio.current_time())
-            self._settlement.set()
-            self._settlement = anyio.Event()
+            if not self._offered:
+                self._inbox.nudge()
 
         return settled
-
-    async def _change(self) -> None:
-        """Wait until a slot is given back or an offer is settled."""
-        if not self._offered:
-            await self._inbox.wait_for_change()
-            return
-        async with anyio.create_task_group() as race:
-
-            async def first(change: Callable[[], Awaitable[None]]) -> None:
-                await change()
-                race.cancel_scope.cancel()
-
-            race.start_soon(first, self._inbox.wait_for_change)
-            race.start_soon(first, self._settlement.wait)
 
 
 class Shunned:
