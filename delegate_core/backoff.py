@@ -15,7 +15,7 @@ class Backoff:
 
     Each delay is drawn evenly from the upper half of a bound that doubles from ``first`` up to ``most`` seconds, so
     that runners which failed together do not come back together. A delay that the server named (``Retry-After``) is
-    kept, jitter added, up to ``longest``.
+    kept, jitter added, from ``first`` up to ``longest``: a server that names none must not be called in a hot loop.
     """
 
     first: float = 0.5
@@ -29,7 +29,7 @@ class Backoff:
         bound = min(self.most, self.first * 2.0 ** min(self.tries, 30))
         self.tries += 1
         if named is not None:
-            return min(named, self.longest) + self.random() * min(named, self.first)
+            return min(max(named, self.first), self.longest) + self.random() * self.first
         return bound * (0.5 + 0.5 * self.random())
 
     def reset(self) -> None:

@@ -12,9 +12,10 @@ Three kinds of hook:
   last registered first, then ``trylast``), until one answers something other than None.
 * **contributions and observations** are collected from, or told to, every plugin.
 
-Errors of session hooks: `Stop`, `Drain` and `Moved` change the session, `Retry` names its own delay, and every other
-exception is a passing fault, logged and tried again with a jittered back-off. Errors of the other hooks are described
-at each.
+Errors of session hooks: `Stop`, `Drain` and `Moved` change the session, a `DelegateError`, which only a person can
+mend, stops the runner with it, `Retry` names its own delay, and every other exception is a passing fault, logged and
+tried again with a jittered back-off. An answer of the wrong kind is a `PluginError` that names the hook. Errors of the
+other hooks are described at each.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ will be sent; the folder is 0700 and the file 0600.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -47,8 +48,8 @@ CREATE TABLE processes (entry INTEGER NOT NULL, identity TEXT NOT NULL, PRIMARY 
 """
 
 _ENTRY = (
-    "SELECT number, task_id, type, s.identity AS session, phase, offer, state, timeout, created, claimed, started, finished,"
-    " delivered, result, note, progressed, log FROM entries e JOIN sessions s ON s.key = e.session"
+    "SELECT number, task_id, type, s.identity AS session, phase, offer, state, timeout, created, claimed, started,"
+    " finished, delivered, result, note, progressed, log FROM entries e JOIN sessions s ON s.key = e.session"
 )
 _SETTLED = ("delivered", "undeliverable")
 
@@ -83,16 +84,20 @@ class StateFolder:
     def _take_lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError:
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(descriptor)
-            self._lock = None
+            self.__exit__()
             raise StateError(
                 f"the state folder {self.path} is in use by process {owner}; "
                 "stop that runner, or give this one another --name or --state-dir"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self.__exit__()
+            raise StateError(
+                f"cannot lock the state folder {self.path}: {error.strerror}; choose another with --state-dir"
+            ) from error
 
     def __exit__(self, *exception: object) -> None:
         """Unlock the folder."""
@@ -125,11 +130,15 @@ class _Batch:
     def __init__(self) -> None:
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
         self.done = asyncio.Event()
-        self.error: sqlite3.Error | None = None
+        self.error: Exception | None = None
 
 
 class Journal:
-    """The durable record. Use as a context manager within a running event loop; methods are called from that loop."""
+    """The durable record. Use as a context manager within a running event loop; methods are called from that loop.
+
+    Error handling: the first commit that fails is the last one. What it held is lost, so nothing may be written behind
+    it: every later write raises the same `StateError`, and the file stays what it was before.
+    """
 
     def __init__(
         self,
@@ -145,6 +154,7 @@ class Journal:
         self._history = history
         self._clock = clock
         self._open: sqlite3.Connection | None = None
+        self._failure: Exception | None = None
         self._batch: _Batch | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._sessions: set[str] = set()
@@ -158,23 +168,25 @@ class Journal:
             StateError: it is corrupt, of a newer version, or cannot be written.
         """
         try:
-            self._open = self._connect()
+            self._connect()
             self._create()
             self._number = self._value("SELECT coalesce(max(number), 0) FROM entries")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.__exit__()
             raise self._broken(error) from error
+        except StateError:
+            self.__exit__()
+            raise
         if self._durable:
             self._thread = ThreadPoolExecutor(1, "journal")
         return self
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> None:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=64)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        return connection
+        self._open = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=64)
+        self._open.execute("PRAGMA journal_mode = WAL")
+        self._open.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        self._open.execute("PRAGMA temp_store = MEMORY")
 
     def _create(self) -> None:
         version = self._value("PRAGMA user_version")
@@ -188,12 +200,12 @@ class Journal:
 
     def __exit__(self, *exception: object) -> None:
         """Commit what is pending and close."""
-        if self._batch is not None:
-            self._commit_now(self._batch)
-            self._batch = None
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
+        if self._batch is not None:
+            self._commit_now(self._batch)
+            self._batch = None
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -207,7 +219,7 @@ class Journal:
     def _value(self, sql: str) -> Any:
         return self._connection.execute(sql).fetchone()[0]
 
-    def _broken(self, error: sqlite3.Error) -> StateError:
+    def _broken(self, error: Exception) -> StateError:
         return StateError(
             f"the journal {self._path} cannot be used: {error}; "
             "free some disk space if it is full; if it is damaged, move it away and keep it, for it names the tasks "
@@ -219,8 +231,11 @@ class Journal:
     def instance(self) -> str:
         """One random id for the life of this state folder."""
         sql = "INSERT INTO meta VALUES ('instance', ?) ON CONFLICT DO NOTHING"
-        self._connection.execute(sql, (str(uuid.uuid4()),))
-        return str(self._value("SELECT value FROM meta WHERE key = 'instance'"))
+        try:
+            self._connection.execute(sql, (str(uuid.uuid4()),))
+            return str(self._value("SELECT value FROM meta WHERE key = 'instance'"))
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
 
     # ------------------------------------------------------------------ a task's life
 
@@ -231,7 +246,7 @@ class Journal:
         number = self._number
         await self._write(
             "INSERT INTO entries (number, task_id, type, session, phase, offer, created) VALUES (?,?,?,?,'intent',?,?)",
-            number, offer.task_id, offer.type, session.key, _dump(offer.detail), self._clock(),
+            number, _text(offer.task_id), _text(offer.type), session.key, _dump(offer.detail), self._clock(),
         )  # fmt: skip
         return number
 
@@ -245,7 +260,7 @@ class Journal:
         """Record that the server gave us the task. Durable no later than the next write that is awaited."""
         self._enqueue(
             "UPDATE entries SET phase = 'claimed', type = ?, state = ?, timeout = ?, claimed = ? WHERE number = ?",
-            (task.type, _dump(task.state), task.timeout, self._clock(), number),
+            (_text(task.type), _dump(task.state), task.timeout, self._clock(), number),
         )
 
     async def started(self, number: int) -> None:
@@ -269,11 +284,16 @@ class Journal:
         await self._write("DELETE FROM processes WHERE entry = ? AND identity = ?", number, identity)
 
     async def finished(self, number: int, result: TaskResult) -> None:
-        """Record a task's result: from here on it is owed to the server."""
+        """Record a task's result: from here on it is owed to the server.
+
+        Raises:
+            PydanticSerializationError: the result holds what JSON cannot.
+        """
+        text = result.model_dump_json()
         self._enqueue("DELETE FROM processes WHERE entry = ?", (number,))
         await self._write(
             "UPDATE entries SET phase = 'finished', result = ?, finished = ? WHERE number = ?",
-            result.model_dump_json(), self._clock(), number,
+            text, self._clock(), number,
         )  # fmt: skip
 
     def settled(self, number: int, delivery: Delivery) -> None:
@@ -284,7 +304,7 @@ class Journal:
         phase = Phase.UNDELIVERABLE if delivery.kind == "never" else Phase.DELIVERED
         self._enqueue(
             "UPDATE entries SET phase = ?, delivered = ?, note = ? WHERE number = ?",
-            (phase.value, self._clock(), delivery.reason, number),
+            (phase.value, self._clock(), _text(delivery.reason), number),
         )
         self._settled += 1
         if self._settled % 128 == 0:
@@ -292,7 +312,7 @@ class Journal:
 
     def log_stored(self, number: int, reason: str) -> None:
         """Record that the server has the log, or why it stays in its spool."""
-        self._enqueue("UPDATE entries SET log = ? WHERE number = ?", (reason, number))
+        self._enqueue("UPDATE entries SET log = ? WHERE number = ?", (_text(reason), number))
 
     def forget(self, number: int) -> None:
         """Remove an entry that turned out not to be ours. Not awaited: a restart would find that out again."""
@@ -300,10 +320,11 @@ class Journal:
 
     def _prune(self) -> None:
         """Keep the last of the delivered entries; those that can't be delivered stay until somebody looks."""
-        rows = self._connection.execute(
-            "SELECT number FROM entries WHERE phase = 'delivered' ORDER BY number DESC LIMIT -1 OFFSET ?",
-            (self._history,),
-        ).fetchall()
+        sql = "SELECT number FROM entries WHERE phase = 'delivered' ORDER BY number DESC LIMIT -1 OFFSET ?"
+        try:
+            rows = self._connection.execute(sql, (self._history,)).fetchall()
+        except sqlite3.Error:
+            return  # the next write says it
         for (number,) in rows:
             self._enqueue("DELETE FROM entries WHERE number = ?", (number,))
             self._folder.remove_log(number)
@@ -332,7 +353,7 @@ class Journal:
             cursor = self._connection.cursor()
             cursor.row_factory = sqlite3.Row
             return [_entry(row) for row in cursor.execute(sql)]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:
             raise self._broken(error) from error
 
     # ------------------------------------------------------------------ group commit
@@ -367,13 +388,13 @@ class Journal:
         batch.done.set()
 
     def _execute(self, batch: _Batch) -> None:
-        connection = self._connection
-        try:
-            _run(connection, batch.statements)
-        except sqlite3.Error as error:
-            batch.error = error
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        if self._failure is None:
+            try:
+                _run(self._connection, batch.statements)
+            except Exception as error:  # noqa: BLE001 - besides sqlite3's own, what it says of values it cannot take
+                self._failure = error
+                _roll_back(self._connection)
+        batch.error = self._failure
 
 
 def _run(connection: sqlite3.Connection, statements: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
@@ -383,8 +404,19 @@ def _run(connection: sqlite3.Connection, statements: Iterable[tuple[str, tuple[A
     connection.execute("COMMIT")
 
 
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 def _dump(value: JsonValue) -> str | None:
     return None if value is None else json.dumps(value)
+
+
+def _text(text: str) -> str:
+    """A text that the file can hold: half a surrogate pair, as a server may send it, would fail the whole commit."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _load(text: str | None) -> JsonValue:

@@ -283,9 +283,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A recovery's answer: report this result."""
+    """A recovery's answer: report this result; ``task`` where it was claimed anew, with the state that came with it."""
 
     result: TaskResult
+    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)

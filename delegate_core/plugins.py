@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pluggy
 
-from delegate_core.errors import DelegateError, PluginError
+from delegate_core.errors import PluginError
 from delegate_core.hooks import Implementation, check_signatures, implementation_of, implementations
 from delegate_core.hookspecs import HookSpecs
 from delegate_core.markers import PROJECT
@@ -64,7 +64,7 @@ class Found:
         """
         try:
             module: ModuleType = self.entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"plugin {self} cannot be imported: {type(error).__name__}: {error}\n"
                 f"  update or uninstall {self.distribution}, or leave it out with --disable-plugin {self.name}"
@@ -75,7 +75,7 @@ class Found:
 def installed() -> list[Found]:
     """All installed backends and plugins, by kind and name."""
     found = [_found(entry, kind) for group, kind in _GROUPS.items() for entry in entry_points(group=group)]
-    return sorted(set(found), key=lambda one: (one.kind, one.name))
+    return sorted(set(found), key=lambda one: (one.kind, one.name, one.distribution))
 
 
 _GROUPS: Mapping[str, Literal["backend", "plugin"]] = {BACKENDS: "backend", PLUGINS: "plugin"}
@@ -135,6 +135,7 @@ class Plugins:
         self._manager = _manager()
         self.backend = backend
         self.problems: list[str] = []
+        self._optional: set[str] = set()
         self._add(backend, type(backend).__name__)
         for plugin in extra:
             self._add(plugin, _name_of(plugin))
@@ -169,13 +170,25 @@ class Plugins:
                 self._load(one, strict=strict)
 
     def _load(self, one: Found, *, strict: bool) -> None:
+        if not strict:
+            self._optional.add(str(one))
         try:
             self._add(one.load(), str(one))
         except PluginError as error:
-            if strict:
-                raise
-            self.problems.append(str(error))
-            _log.error("left out: %s", error)
+            self.leave_out(str(one), error)
+
+    def leave_out(self, plugin: str, error: PluginError) -> None:
+        """Go on without a plugin that cannot be used, if nobody asked for it by name: it only happens to be installed.
+
+        Raises:
+            PluginError: somebody did, or with ``strict``.
+        """
+        if plugin not in self._optional:
+            raise error
+        self.problems.append(str(error))
+        _log.error("left out: %s", error)
+        if self._manager.has_plugin(plugin):
+            self._manager.unregister(name=plugin)
 
     def load_named(self, modules: Iterable[str]) -> None:
         """Import and register modules that the settings name.
@@ -186,7 +199,7 @@ class Plugins:
         for name in modules:
             try:
                 module = importlib.import_module(name)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise PluginError(f"plugin {name} cannot be imported: {type(error).__name__}: {error}") from error
             self._add(module, name)
 
@@ -202,16 +215,15 @@ class Plugins:
         """Each plugin's contribution, with the plugin's name.
 
         Raises:
-            PluginError: one raised; it is named.
+            PluginError: one raised; it is named. An installed one that nobody asked for is left out instead.
         """
         for implementation in self.each(hook):
             try:
                 answer = implementation(**given)
-            except DelegateError:
-                raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
                 text = f"plugin {implementation.plugin}: {hook} failed: {type(error).__name__}: {error}"
-                raise PluginError(text) from error
+                self.leave_out(implementation.plugin, PluginError(text))
+                continue
             if answer is not None:
                 yield implementation.plugin, answer
 
@@ -244,11 +256,13 @@ def _manager() -> pluggy.PluginManager:
 
 def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
     try:
-        if manager.register(plugin, name) is None:
-            raise PluginError(f"plugin {name} is blocked")
+        manager.register(plugin, name)
         check_signatures(manager, plugin, name)
     except (ValueError, pluggy.PluginValidationError) as error:
-        raise PluginError(f"plugin {name} cannot be used: {error}") from error
+        raise PluginError(f"plugin {name} cannot be used: {' '.join(str(error).split())}") from error
+    except PluginError:
+        manager.unregister(plugin)
+        raise
 
 
 def _name_of(plugin: object) -> str:

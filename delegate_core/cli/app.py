@@ -15,6 +15,11 @@ Options = Annotated[
     list[str] | None, typer.Option("--option", help="An option of the embedded server, name=value. Repeatable.")
 ]
 
+StateDir = Annotated[Path | None, typer.Option("--state-dir", help="The runner's state folder.")]
+BackendName = Annotated[str | None, typer.Option("--backend", help="The runner's backend, for its default folder.")]
+RunnerName = Annotated[str | None, typer.Option("--name", help="The runner's name, for its default folder.")]
+TaskId = Annotated[str, typer.Argument(help="The task's id, or how it begins.")]
+
 _RUN = """Run a runner against a control plane.
 
 \b
@@ -54,6 +59,10 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     plugins = typer.Typer(help="Look at the installed plugins.", no_args_is_help=True, rich_markup_mode=None)
     plugins.command("list")(plugins_list)
     app.add_typer(plugins, name="plugins")
+    tasks = typer.Typer(help="Look at the tasks in a runner's journal.", no_args_is_help=True, rich_markup_mode=None)
+    for name, function in (("list", tasks_list), ("show", tasks_show), ("logs", tasks_logs)):
+        tasks.command(name)(function)
+    app.add_typer(tasks, name="tasks")
     return typer.main.get_command(app)
 
 
@@ -144,6 +153,53 @@ def plugins_list(json_: Annotated[bool, typer.Option("--json", help="Print JSON.
     from delegate_core.cli.listing import list_plugins  # noqa: PLC0415
 
     raise typer.Exit(list_plugins(as_json=json_))
+
+
+def tasks_list(
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    limit: Annotated[int, typer.Option("--limit", help="How many, the newest first.")] = 20,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List what a runner has claimed lately, beside the running runner or after its end.
+
+    \b
+        delegate tasks list --backend harness
+    """
+    from delegate_core.cli import tasks  # noqa: PLC0415
+
+    raise typer.Exit(tasks.list_tasks(tasks.open_history(state_dir, backend, name), limit, as_json=json_))
+
+
+def tasks_show(
+    task_id: TaskId,
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show one task: its times, its result, whether the server has it, and its log.
+
+    \b
+        delegate tasks show 3f2a --backend harness
+    """
+    from delegate_core.cli import tasks  # noqa: PLC0415
+
+    raise typer.Exit(tasks.show_task(tasks.open_history(state_dir, backend, name), task_id, as_json=json_))
+
+
+def tasks_logs(
+    task_id: TaskId, state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None
+) -> None:
+    """Print a task's log as it is on this machine, also where the server did not take it.
+
+    \b
+        delegate tasks logs 3f2a --backend harness
+    """
+    from delegate_core.cli import tasks  # noqa: PLC0415
+
+    raise typer.Exit(tasks.show_log(tasks.open_history(state_dir, backend, name), task_id))
 
 
 def version() -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
+from delegate_core.cli.tables import print_table, short_ids
 from delegate_core.console.visible import visible
 from delegate_core.development import Address, ServerTask, address_file
 from delegate_core.development.client import ControlClient
@@ -94,30 +95,11 @@ def status(*, as_json: bool) -> int:
 
 
 def _print_tasks(tasks: Sequence[ServerTask]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only where people read
-    from rich.table import Table  # noqa: PLC0415 - the same
-    from rich.text import Text  # noqa: PLC0415 - the same
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("ID", "TYPE", "STATE", ""):
-        table.add_column(title, overflow="fold")
-    short = _short([task.id for task in tasks])
-    for task in tasks:
-        state = Text(task.outcome or task.status, style=_style(task))
-        table.add_row(Text(short[task.id]), Text(task.type), state, Text(visible(task.error or task.waiting)))
-    Console().print(table)
-
-
-def _short(ids: Sequence[str]) -> dict[str, str]:
-    """The beginnings of the ids, as long as it takes to tell them apart; commands take these too."""
-    length = next((n for n in range(8, 64) if len({one[:n] for one in ids}) == len(ids)), 64)
-    return {one: one[:length] for one in ids}
-
-
-def _style(task: ServerTask) -> str:
-    if not task.outcome:
-        return "cyan"
-    return "green" if task.outcome == _SUCCEEDED else "red"
+    short = short_ids([task.id for task in tasks])
+    rows = [
+        (short[task.id], task.type, task.outcome or task.status, visible(task.error or task.waiting)) for task in tasks
+    ]
+    print_table(("ID", "TYPE", "STATE", ""), rows)
 
 
 def _client() -> ControlClient:

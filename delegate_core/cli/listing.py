@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from delegate_core.cli.tables import print_table
 from delegate_core.errors import PluginError
 from delegate_core.plugins import Found, installed
 
@@ -19,7 +20,9 @@ def list_plugins(*, as_json: bool) -> int:
     elif not found:
         sys.stdout.write("no backend and no plugin is installed; try: pip install delegate-harness\n")
     else:
-        _print_table(found)
+        rows = [(one.name, one.kind, one.distribution, one.version, "broken" if bad else "ok") for one, bad in found]
+        print_table(("NAME", "KIND", "DISTRIBUTION", "VERSION", "STATE"), rows)
+        sys.stdout.write("".join(f"{problem}\n" for _, problem in found if problem))
     return 1 if any(problem for _, problem in found) else 0
 
 
@@ -40,17 +43,3 @@ def _row(one: Found, problem: str) -> dict[str, str]:
         "module": one.module,
         "problem": problem,
     }
-
-
-def _print_table(found: list[tuple[Found, str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only where people read
-    from rich.table import Table  # noqa: PLC0415 - the same
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("NAME", "KIND", "DISTRIBUTION", "VERSION", "STATE"):
-        table.add_column(title, overflow="fold")
-    for one, problem in found:
-        state = f"[red]{problem.splitlines()[0]}[/red]" if problem else "[green]ok[/green]"
-        table.add_row(one.name, one.kind, one.distribution, one.version, state)
-    console = Console()
-    console.print(table)

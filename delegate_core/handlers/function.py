@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import functools
 import inspect
 import traceback
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
-import anyio
-import anyio.to_thread
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import from_json, to_json
 
 from delegate_core.errors import PluginError
 from delegate_core.handlers.context import TaskContext
+from delegate_core.handlers.threads import call_in_thread
 from delegate_core.model import Task, TaskResult
 
 __all__ = ["Handler", "handler"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# Slots bound how many sync handlers run; a second bound here would only make a claimed task wait.
-_THREADS = anyio.CapacityLimiter(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,8 @@ class Handler(Generic[P, R]):
     @property
     def origin(self) -> str:
         """Where the function is defined, for errors."""
-        return f"{self.function.__module__}.{getattr(self.function, '__qualname__', self.function)}"
+        module = getattr(self.function, "__module__", None) or type(self.function).__module__
+        return f"{module}.{getattr(self.function, '__qualname__', self.function)}"
 
     @functools.cached_property
     def _signature(self) -> _Signature:
@@ -90,7 +86,7 @@ class Handler(Generic[P, R]):
             return TaskResult.rejected(f"data of {self.task_type}: {_describe(error)}")
         try:
             answer = await self._call(arguments, context)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is the task's failure
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is the task's failure
             context.log(_traceback_of(error), level="error")
             return TaskResult.failed(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
         return self._result(answer)
@@ -109,14 +105,15 @@ class Handler(Generic[P, R]):
         function: Callable[..., Any] = self.function
         if self._is_async:
             return await function(**arguments)
-        return await _call_in_thread(functools.partial(function, **arguments), context)
+        answer = await call_in_thread(functools.partial(function, **arguments), context)
+        return await answer if inspect.isawaitable(answer) else answer
 
     def _result(self, answer: Any) -> TaskResult:
-        if isinstance(answer, TaskResult):
-            return answer
         try:
-            return TaskResult.succeeded(to_jsonable_python(answer, inf_nan_mode="strings"))
-        except PydanticSerializationError as error:
+            if isinstance(answer, TaskResult):
+                return answer.model_copy(update={"data": _plain(answer.data)})
+            return TaskResult.succeeded(_plain(answer))
+        except (ValueError, RecursionError) as error:
             return TaskResult.failed(f"{self.origin} returned something that JSON cannot hold: {error}")
 
 
@@ -147,17 +144,19 @@ def handler(task_type: str, *, limit: int | None = None) -> Callable[[Callable[P
 
 
 def _read_signature(function: Callable[..., Any], origin: str) -> _Signature:
-    parameters = list(inspect.signature(function).parameters.values())
     try:
-        hints = typing.get_type_hints(function, include_extras=True)
+        parameters = list(inspect.signature(function).parameters.values())
+        hints = typing.get_type_hints(_annotated(function), include_extras=True)
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"handler {origin} is no function whose parameters can be read: {error}") from error
     except NameError as error:
         raise PluginError(
             f"handler {origin}: the annotations cannot be resolved: {error}; "
             "import what they name at the top of the module, outside `if TYPE_CHECKING:`"
         ) from error
-    names = tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)
-    contexts = [name for name in names if hints.get(name) is TaskContext]
-    data = [name for name in names if name not in contexts]
+    contexts = [p.name for p in parameters if hints.get(p.name) is TaskContext]
+    data = _data_names([p for p in parameters if p.name not in contexts])
+    names = (*data, *contexts)
     if len(data) > 1 or len(contexts) > 1 or any(p.kind in _UNNAMED for p in parameters):
         raise PluginError(
             f"handler {origin} takes ({', '.join(names)}); it may take one parameter for the task's data "
@@ -166,6 +165,19 @@ def _read_signature(function: Callable[..., Any], origin: str) -> _Signature:
     if not data:
         return _Signature(None, names, None)
     return _Signature(_adapter(hints.get(data[0], Any), origin), names, data[0])
+
+
+def _data_names(parameters: list[inspect.Parameter]) -> list[str]:
+    """The parameters that must have the task's data; one with a default gets it only if it is the only one."""
+    required = [p.name for p in parameters if p.default is p.empty]
+    return required or [p.name for p in parameters[:1] if len(parameters) == 1]
+
+
+def _annotated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What carries the annotations: the function within a partial, the method of an object that can be called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if inspect.isroutine(function) else type(function).__call__
 
 
 _UNNAMED = (
@@ -182,29 +194,13 @@ def _adapter(annotation: Any, origin: str) -> TypeAdapter[Any]:
         raise PluginError(f"handler {origin}: pydantic cannot parse {annotation!r}: {error}") from error
 
 
-async def _call_in_thread(work: Callable[[], Any], context: TaskContext) -> Any:
-    """Run in a thread. When cancelled, tell it, wait for the grace, and leave it: the slot waits for its end."""
-    ended = anyio.Event()
-    loop = asyncio.get_running_loop()
+def _plain(answer: Any) -> Any:
+    """The answer as JSON has it: models, dataclasses and dates become objects and texts, NaN becomes a text.
 
-    def run() -> Any:
-        try:
-            return work()
-        finally:
-            # The loop may be gone when a thread that was left behind ends.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(ended.set)
-
-    cancelled = anyio.get_cancelled_exc_class()
-    try:
-        return await anyio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=_THREADS)
-    except cancelled:
-        context.cancelled.set(context.cancelled.cause)
-        with anyio.CancelScope(shield=True), anyio.move_on_after(context.grace):
-            await ended.wait()
-        if not ended.is_set():
-            context.outlived_by = ended
-        raise
+    Raises:
+        ValueError: JSON cannot hold it.
+    """
+    return from_json(to_json(answer, inf_nan_mode="strings"))
 
 
 def _describe(error: ValidationError) -> str:
@@ -215,9 +211,12 @@ def _describe(error: ValidationError) -> str:
     )
 
 
+_OURS = Path(__file__).parent
+
+
 def _traceback_of(error: BaseException) -> str:
     """The traceback from the handler's own frame on."""
     frames = traceback.TracebackException.from_exception(error)
-    own = [frame for frame in frames.stack if frame.filename != __file__]
+    own = [frame for frame in frames.stack if Path(frame.filename).parent != _OURS]
     frames.stack = traceback.StackSummary.from_list(own)
     return "".join(frames.format()).rstrip()

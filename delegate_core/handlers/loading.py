@@ -44,7 +44,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _import_error(str(path), error) from error
     return module
@@ -53,11 +53,11 @@ def _import_file(path: Path) -> ModuleType:
 def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _import_error(name, error) from error
 
 
-def _import_error(source: str, error: Exception) -> PluginError:
+def _import_error(source: str, error: Exception | SystemExit) -> PluginError:
     if isinstance(error, PluginError):
         return PluginError(f"handlers {source}: {error}")
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if source in frame.filename]

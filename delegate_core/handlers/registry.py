@@ -38,9 +38,18 @@ class HandlerRegistry:
         self._origins[handler.task_type] = origin
 
     def add_all(self, handlers: Iterable[AnyHandler], origin: str) -> None:
-        """Add several from one place."""
-        for one in handlers:
-            self.add(one, origin)
+        """Add several from one place: all, or where one cannot be added, none.
+
+        Raises:
+            PluginError: as `add`.
+        """
+        before = dict(self._handlers), dict(self._origins)
+        try:
+            for one in handlers:
+                self.add(one, origin)
+        except PluginError:
+            self._handlers, self._origins = before
+            raise
 
     def add_functions(self, functions: Mapping[str, Callable[..., Any]], origin: str) -> None:
         """Add functions or handlers under the task types that are their keys."""

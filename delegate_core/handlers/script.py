@@ -71,7 +71,7 @@ async def script(params: Script, context: TaskContext) -> TaskResult:
 def _process(params: Script, context: TaskContext, outputs: Path) -> ProcessSpec:
     file = context.folder / "script"
     posix = Path(params.shell).name in _POSIX_SHELLS
-    file.write_text(_text(params, posix=posix))
+    file.write_text(_text(params, posix=posix), encoding="utf-8", newline="")
     return ProcessSpec(
         argv=[params.shell, *(["-e"] if posix else []), str(file)],
         cwd=_working_directory(params, context),
@@ -106,8 +106,13 @@ def _result(ended: ProcessExit, outputs: dict[str, str]) -> TaskResult:
 
 
 def _read_outputs(file: Path) -> dict[str, str]:
-    """The ``name=value`` lines; the last one of a name counts, and what is no such line is passed over."""
+    """The ``name=value`` lines; the last one of a name counts, and what is no such line is passed over.
+
+    The script may have removed the file, or put something in its place whose reading would never end.
+    """
+    if not file.is_file():
+        return {}
     with file.open("rb") as opened:
         text = opened.read(_OUTPUT_LIMIT).decode("utf-8", "replace")
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    pairs = (line.partition("=") for line in text.split("\n") if "=" in line)
     return {name.strip(): value for name, _, value in pairs if name.strip()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from delegate_core.errors import PluginError
 from delegate_core.hooks import Implementation
 from delegate_core.model import (
     Credentials,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend"]
 
+T = TypeVar("T")
+
 
 class Backend:
     """Calls of one backend's hooks. They are looked up once: these are on the way of every task."""
@@ -61,11 +64,11 @@ class Backend:
 
     async def authenticate(self, settings: RunnerSettings) -> Credentials:
         """Make the credentials."""
-        return cast("Credentials", await self._authenticate(settings=settings))
+        return _checked(await self._authenticate(settings=settings), "authenticate", Credentials)
 
     async def register(self, registration: Registration, credentials: Credentials) -> Session:
         """Make a session."""
-        return cast("Session", await self._register(registration=registration, credentials=credentials))
+        return _checked(await self._register(registration=registration, credentials=credentials), "register", Session)
 
     async def resume(self, identity: SessionIdentity, session: Session) -> Session | None:
         """An earlier session, or None where it belongs to another account or server."""
@@ -82,7 +85,8 @@ class Backend:
 
     async def claim(self, session: Session, offer: Offer, *, again: bool) -> Task | Ended | None:
         """Claim an offer."""
-        return cast("Task | Ended | None", await self._claim(session=session, offer=offer, again=again))
+        answer = await self._claim(session=session, offer=offer, again=again)
+        return None if answer is None else cast("Task | Ended", _checked(answer, "claim", Task, Ended))
 
     async def progress(self, session: Session, task: Task, event: Event) -> JsonValue:
         """Tell the server of an event; the state as it was without an implementation."""
@@ -101,21 +105,23 @@ class Backend:
         if self._watch is None:
             await asyncio.get_running_loop().create_future()
             raise AssertionError("unreachable")
-        return cast("TaskCancelled | Gap", await self._watch(session=session, task=task))
+        answer = await self._watch(session=session, task=task)
+        return cast("TaskCancelled | Gap", _checked(answer, "watch", TaskCancelled, Gap))
 
     async def report(self, session: Session, task: Task, result: TaskResult) -> Delivery:
         """Deliver a result."""
-        return cast("Delivery", await self._report(session=session, task=task, result=result))
+        return _checked(await self._report(session=session, task=task, result=result), "report", Delivery)
 
     async def recover(self, session: Session, entry: Entry) -> Run | Finish | Forget:
         """Decide over an entry of an earlier life."""
         if self._recover is not None:
-            return cast("Run | Finish | Forget", await self._recover(session=session, entry=entry))
+            answer = await self._recover(session=session, entry=entry)
+            return cast("Run | Finish | Forget", _checked(answer, "recover", Run, Finish, Forget))
         if entry.phase is Phase.STARTED:
             return Finish(TaskResult.lost_in_crash())
         claimed = await self.claim(session, Offer(entry.task_id, entry.type, entry.offer), again=True)
         if isinstance(claimed, Ended):
-            return Finish(claimed.result)
+            return Finish(claimed.result, claimed.task)
         return Forget("the server does not give it to us again") if claimed is None else Run(claimed)
 
     async def heartbeat(self, session: Session) -> None:
@@ -127,6 +133,18 @@ class Backend:
         """Say goodbye."""
         if self._deregister is not None:
             await self._deregister(session=session)
+
+
+def _checked(answer: object, hook: str, *kinds: type[T]) -> T:
+    """The answer, if it is of a kind that the hook may give.
+
+    Raises:
+        PluginError: it is not. Trying again would not mend it.
+    """
+    if isinstance(answer, kinds):
+        return answer
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    raise PluginError(f"the backend's {hook} hook answered {type(answer).__name__}; it must answer {wanted}")
 
 
 _NEEDED = ("authenticate", "register", "fetch_tasks", "claim", "report")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
 
 from delegate_core.backoff import Backoff
-from delegate_core.errors import DelegateError, Interrupt, Retry
+from delegate_core.errors import DelegateError, Interrupt, Retry, Stop
 
-__all__ = ["describe", "until_answered"]
+__all__ = ["Fault", "describe", "raise_if_cancelled", "until_answered"]
 
 T = TypeVar("T")
+
+Fault = (Exception, asyncio.CancelledError)
+"""What a plugin's code may raise. The second only looks like a cancellation, unless `raise_if_cancelled` says so."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +33,9 @@ async def until_answered(
     """Call until it answers.
 
     Error handling: an `Interrupt` is passed to ``interrupted``, which sees to the session, and the call is tried
-    again like after any other fault, for the caller's result is still owed. A `DelegateError` goes up. Every other
-    exception is a passing fault: one line in the log, then a jittered wait. Ends by cancellation only.
+    again like after any other fault, for the caller's result is still owed. A `DelegateError` is one that only a
+    person can mend: it counts as a `Stop`. Every other exception is a passing fault: one line in the log, then a
+    jittered wait. Ends by cancellation only.
     """
     backoff = backoff or Backoff()
     while True:
@@ -38,12 +44,25 @@ async def until_answered(
         except Interrupt as interrupt:
             interrupted(interrupt)
             delay = backoff.next()
-        except DelegateError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a backend's passing fault may be anything
+        except DelegateError as error:
+            interrupted(Stop(str(error), error))
+            delay = backoff.next()
+        except Fault as error:
+            raise_if_cancelled()
             delay = backoff.next(error.after if isinstance(error, Retry) else None)
             _log.warning("%s: %s; trying again in %.1fs", what, describe(error), delay)
         await anyio.sleep(delay)
+
+
+def raise_if_cancelled() -> None:
+    """Within an ``except`` clause: raise again where the present task is really being cancelled.
+
+    A plugin's code may also let a `CancelledError` escape that nobody sent to this task, by awaiting something that
+    was cancelled elsewhere. Taken for a cancellation, it would silently end the life of a claimed task.
+    """
+    error, task = sys.exception(), asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+        raise error
 
 
 def describe(error: BaseException) -> str:

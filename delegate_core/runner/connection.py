@@ -10,9 +10,9 @@ from dataclasses import replace
 import anyio
 
 from delegate_core.backoff import Backoff
-from delegate_core.errors import DelegateError, Interrupt, Moved, RegistrationError, Retry, Stop
+from delegate_core.errors import DelegateError, Drain, Interrupt, Moved, RegistrationError, Retry, Stop
 from delegate_core.model import Registration, Session
-from delegate_core.runner.calls import describe
+from delegate_core.runner.calls import Fault, describe, raise_if_cancelled
 from delegate_core.runner.core import Core
 from delegate_core.runner.inbox import Inbox
 from delegate_core.runner.intake import Intake
@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 _MOVES = 5
 """How often in a row the server may send us elsewhere before that counts as a fault."""
+
+_LASTING = 60.0
+"""Seconds after which a session counts as one that works; the next one is then made without a long pause."""
 
 
 class Connection:
@@ -75,24 +78,28 @@ class Connection:
         try:
             credentials = await core.backend.authenticate(core.settings)
             session = await core.backend.register(self._registration, credentials)
-        except (DelegateError, Moved) as error:
-            if isinstance(error, Moved) and backoff.tries < _MOVES:
-                self._move_to(error)
-                backoff.tries += 1
-                return 0.0
+        except (DelegateError, Stop, Drain):
             raise
-        except Interrupt:
-            raise
-        except Exception as error:  # noqa: BLE001 - a backend's passing fault may be anything
-            self.trouble = describe(error)
-            delay = backoff.next(error.after if isinstance(error, Retry) else None)
-            _log.warning("cannot register: %s; trying again in %.1fs", self.trouble, delay)
-            return delay
+        except Fault as error:
+            raise_if_cancelled()
+            return self._after_refusal(error, backoff)
         self._sessions.append(session)
         self.trouble = ""
         self.touched()
         _log.info("registered: %s", session.description)
         return None
+
+    def _after_refusal(self, error: BaseException, backoff: Backoff) -> float:
+        """Seconds until the next try: none after a move, unless the server sends us from one address to the next."""
+        self.trouble = describe(error)
+        if isinstance(error, Moved):
+            self._move_to(error)
+            if backoff.tries < _MOVES:
+                backoff.tries += 1
+                return 0.0
+        delay = backoff.next(error.after if isinstance(error, Retry) else None)
+        _log.warning("cannot register: %s; trying again in %.1fs", self.trouble, delay)
+        return delay
 
     def _move_to(self, moved: Moved) -> None:
         _log.warning("the server sends us to %s", moved.url)
@@ -102,12 +109,17 @@ class Connection:
 
     async def keep(self) -> None:
         """Poll and send heartbeats, on a new session whenever the present one has ended. Ends by cancellation."""
+        pauses = Backoff()
         while True:
-            session = self._sessions[-1]
+            session, since = self._sessions[-1], anyio.current_time()
             with anyio.CancelScope() as self._loops:
                 async with anyio.create_task_group() as loops:
                     loops.start_soon(self._fetch, session)
                     loops.start_soon(self._beat, session)
+            self._loops = None
+            if anyio.current_time() - since > _LASTING:
+                pauses.reset()
+            await anyio.sleep(pauses.next())
             await self._renew()
 
     async def _renew(self) -> None:
@@ -118,7 +130,8 @@ class Connection:
             await self.open(None)
         except Interrupt as interrupt:
             self._core.interrupted(interrupt, self._sessions[-1])
-            await anyio.sleep(Backoff().next())
+        except DelegateError as error:
+            self._core.interrupted(Stop(str(error), error), self._sessions[-1])
 
     def interrupt(self, interrupt: Interrupt, session: Session) -> None:
         """End this session's loops and register again, if it is the present one."""
@@ -166,22 +179,28 @@ class Connection:
         backoff = Backoff()
         while True:
             before = progress()
-            named: float | None = None
+            fault: BaseException | None = None
             try:
                 await call()
             except Interrupt as interrupt:
                 self._core.interrupted(interrupt, session)
             except DelegateError as error:
                 self._core.interrupted(Stop(str(error), error), session)
-            except Exception as error:  # noqa: BLE001 - a backend's passing fault may be anything
-                self.trouble = f"{what}: {describe(error)}"
-                named = error.after if isinstance(error, Retry) else None
+            except Fault as error:
+                raise_if_cancelled()
+                fault = error
+            else:
+                backoff.reset()
             if progress() != before:
                 backoff.reset()
-            delay = backoff.next(named)
-            if self.trouble:
-                _log.warning("%s; trying again in %.1fs", self.trouble, delay)
-            await anyio.sleep(delay)
+            await self._pause(fault, what, backoff)
+
+    async def _pause(self, fault: BaseException | None, what: str, backoff: Backoff) -> None:
+        delay = backoff.next(fault.after if isinstance(fault, Retry) else None)
+        if fault is not None:
+            self.trouble = f"{what}: {describe(fault)}"
+            _log.warning("%s; trying again in %.1fs", self.trouble, delay)
+        await anyio.sleep(delay)
 
     def _polled(self, found: int) -> None:  # noqa: ARG002 - for who watches the polls
         self.last_poll = time.monotonic()
@@ -198,4 +217,7 @@ class Connection:
     async def close(self) -> None:
         """Close all sessions' connections."""
         for session in self._sessions:
-            await session.aclose()
+            try:
+                await session.aclose()
+            except Exception as error:  # noqa: BLE001 - a backend's fault may be anything, and the next one waits
+                _log.warning("could not close the connection to %s: %s", session.description, describe(error))

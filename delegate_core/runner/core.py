@@ -67,6 +67,8 @@ class Core:
     """Claimed tasks that have no result yet, by id."""
     taken: set[str] = field(default_factory=set)
     """Ids of the tasks that are being claimed, executed or delivered."""
+    unsettled: set[str] = field(default_factory=set)
+    """Ids of tasks in the journal that nobody sees to any more in this life, or not yet: the next start does."""
     backlog: int = 0
     """Results in the journal that the server has not got yet."""
     logs_open: int = 0
@@ -74,6 +76,17 @@ class Core:
     abandoned: int = 0
     """Threads of sync handlers that go on after their task's end; each holds its slot."""
     _changed: anyio.Event | None = None
+
+    @property
+    def owed_ids(self) -> set[str]:
+        """Ids of the tasks that the server still waits for."""
+        return self.taken | self.unsettled
+
+    def finished(self, task: Task, result: TaskResult, duration: float) -> None:
+        """A result is in the journal: count it and tell the observers."""
+        self.counters.finished[result.outcome] = self.counters.finished.get(result.outcome, 0) + 1
+        self.backlog += 1
+        self.observers.task_finished(task=task, result=result, duration=duration)
 
     def change(self) -> None:
         """Something has ended: wake who waits for the end of all."""

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,12 +15,13 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from delegate_core.backoff import Backoff
 from delegate_core.errors import StateError
 from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, Spool, TaskLog
-from delegate_core.model import CancelCause, Event, Gap, Session, Task, TaskResult, Touch
+from delegate_core.model import CancelCause, Event, Gap, Outcome, Session, Task, TaskResult, Touch
 from delegate_core.processes import ProcessIdentity
-from delegate_core.runner.calls import describe, until_answered
+from delegate_core.runner.calls import Fault, describe, raise_if_cancelled, until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.sending import LogSending
 
@@ -38,7 +40,7 @@ class Execution:
 
     Resource handling: folder, log and processes are made at their first use, and are gone, or finished, when `execute`
     returns; the log's last batches are sent behind it. Error handling: whatever is raised under ``dispatch`` is the
-    task's failure; an error of the journal goes up.
+    task's failure, and so is, with a text that says whose it was, any error of our own; one of the journal goes up.
     """
 
     def __init__(self, core: Core, session: Session, task: Task, number: int, *, created: float) -> None:
@@ -65,13 +67,17 @@ class Execution:
 
     def cancel(self, cause: CancelCause) -> None:
         """End it: at once where it awaits, else as soon as its handler notices. The first cause counts."""
-        if self.cause is not None:
+        if self.cause is not None or self._overdue():
             return
         self.cause = cause
         if self._context is not None:
             self._context.cancelled.set(cause)
         if self._scope is not None:
             self._scope.cancel()
+
+    def _overdue(self) -> bool:
+        """Its deadline has passed, and it is ending for that."""
+        return self._scope is not None and anyio.current_time() >= self._scope.deadline
 
     @property
     def timeout(self) -> float:
@@ -90,10 +96,16 @@ class Execution:
         """Run the task, unless its result is settled; the result is in the journal when this returns."""
         if result is None and self.cause is not None:
             result = TaskResult.cancelled(self.cause)
-        if result is None:
-            result = await self._run()
-        result = self._masked(result)
-        await self.core.journal.finished(self.number, result)
+        try:
+            result = self._sendable(result or await self._run())
+            await self.core.journal.finished(self.number, result)
+        except StateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the task has to get its result
+            _log.exception("task %s: an error of the runner's own", self.task.id)
+            result = TaskResult.failed(f"the runner failed: {type(error).__name__}: {describe(error)}")
+            result = self._sendable(result)
+            await self.core.journal.finished(self.number, result)
         return result
 
     async def log_sent(self) -> None:
@@ -119,8 +131,9 @@ class Execution:
             if self.cause is not None:  # cancelled while the journal was written
                 scope.cancel()
             result = await self._dispatched(scope.deadline)
-        if not scope.cancelled_caught:
-            return result
+            # What a handler makes of its cancellation is no failure of its own; what it still got done counts.
+            if not scope.cancel_called or result.outcome is Outcome.SUCCEEDED:
+                return result
         return TaskResult.cancelled(self.cause) if self.cause else TaskResult.timed_out(self.timeout)
 
     async def _dispatched(self, deadline: float) -> TaskResult:
@@ -135,21 +148,34 @@ class Execution:
 
     async def _answer(self, context: TaskContext) -> TaskResult:
         try:
-            return await self.core.dispatch(self.task, context)
-        except StateError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a dispatcher is a plugin: it may raise anything
-            _log.exception("task %s: dispatch failed", self.task.id)
-            return TaskResult.failed(f"the runner could not execute it: {describe(error)}")
+            answer: object = await self.core.dispatch(self.task, context)
+        except (*Fault, SystemExit) as error:
+            raise_if_cancelled()
+            context.log(self.mask.text("".join(traceback.format_exception(error))), level="error")
+            return TaskResult.failed(f"the runner could not execute it: {type(error).__name__}: {describe(error)}")
+        if not isinstance(answer, TaskResult):
+            return TaskResult.failed(f"the dispatch hook answered {type(answer).__name__}; it must answer TaskResult")
+        return answer
 
     async def _watch(self) -> None:
-        """Watch the server for this task's cancellation; ask it by a touch after each gap."""
-        while True:
-            found = await self._ask(lambda: self.core.backend.watch(self.session, self.task), "watch")
-            if not isinstance(found, Gap):
-                self.cancel(CancelCause.SERVER)
-                return
-            await self.progress(Touch())
+        """Watch the server for this task's cancellation; ask it by a touch after each gap.
+
+        Error handling: what goes wrong here ends the watching, not the task.
+        """
+        pauses = Backoff(first=0.1, most=10.0)
+        try:
+            while True:
+                since = anyio.current_time()
+                found = await self._ask(lambda: self.core.backend.watch(self.session, self.task), "watch")
+                if not isinstance(found, Gap):
+                    self.cancel(CancelCause.SERVER)
+                    return
+                await self.progress(Touch())
+                if anyio.current_time() - since > pauses.most:
+                    pauses.reset()
+                await anyio.sleep(pauses.next())
+        except Exception as error:  # noqa: BLE001 - the task goes on, and is told of its end by the poll at the latest
+            _log.warning("task %s: no longer watched: %s", self.task.id, describe(error))
 
     async def _ask(self, call: Callable[[], Awaitable[T]], what: str) -> T:
         """Call a hook of the session until it answers, or the task is cancelled."""
@@ -160,19 +186,22 @@ class Execution:
         )
 
     async def _clean_up(self) -> None:
-        self._ended.set()
-        if self._task_log is not None:
-            self._task_log.close()
+        with self._making:
+            self._ended.set()
+            log = self._task_log
+        if log is not None:
+            log.close()
         if self._task_folder is not None:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self.core.folder.remove_task, self.number)
 
-    def _masked(self, result: TaskResult) -> TaskResult:
-        """The result as it may leave: a handler may have put a secret into it."""
-        if not self.task.masks and self._task_mask is None:
-            return result
-        mask = self.mask
-        return result.model_copy(update={"error": mask.text(result.error), "data": mask.json(result.data)})
+    def _sendable(self, result: TaskResult) -> TaskResult:
+        """The result as it may leave: a handler may have put a secret into it, or a file name that is no UTF-8."""
+        error, data = result.error, result.data
+        if self.task.masks or self._task_mask is not None:
+            error, data = self.mask.text(error), self.mask.json(data)
+        error = error.encode("utf-8", "backslashreplace").decode()
+        return result.model_copy(update={"error": error, "data": data})
 
     # ------------------------------------------------------------------ what its context is made of
 
@@ -197,8 +226,11 @@ class Execution:
             if self._task_log is None:
                 spool = Spool(self.core.folder.log_folder(self.number), limit=self.core.settings.log_limit)
                 self._task_log = TaskLog(spool, mask, on_line=self._printed)
-                self._sending = LogSending(self.core, self, self._task_log, self._ended)
-                self._loop.call_soon_threadsafe(self.core.spawn, self._sending.run)
+                if self._ended.is_set():
+                    self._task_log.close()  # a thread that has outlived its task has no log any more
+                else:
+                    self._sending = LogSending(self.core, self, self._task_log, self._ended)
+                    self._loop.call_soon_threadsafe(self.core.spawn, self._sending.run)
             return self._task_log
 
     def folder(self) -> Path:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 
 from delegate_core.backoff import Backoff
-from delegate_core.errors import Interrupt, StateError, Stop
+from delegate_core.errors import DelegateError, Interrupt, StateError, Stop
 from delegate_core.http import TransportError
 from delegate_core.model import CancelCause, Ended, Offer, Session, Settled, Task, TaskResult
-from delegate_core.runner.calls import describe, until_answered
+from delegate_core.runner.calls import Fault, describe, raise_if_cancelled, until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.delivery import deliver
 from delegate_core.runner.execution import Execution
+from delegate_core.runner.slots import Slot
 
 __all__ = ["Intake"]
 
 _log = logging.getLogger(__name__)
 
 _PATIENCE = 300.0
-"""Seconds to ask again for a claim whose reply was lost, before the task counts as not ours."""
+"""Seconds to ask again for a claim whose reply was lost, before that is left to the next start."""
 
 _REMEMBERED = 1024
 """Cancellations kept for tasks that are not here: they may be listed before the claim is answered."""
@@ -32,14 +34,15 @@ _REMEMBERED = 1024
 class Intake:
     """Takes offers, claims them, and sees each claimed task through to its report.
 
-    Error handling: a fault of the journal ends the runner; any other unexpected error of ours ends only its task,
-    as failed, with a text that says whose failure it was.
+    Error handling: a fault of the journal ends the runner; any other unexpected error ends only its task.
     """
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._vetoes = core.plugins.each("accept_task")
         self._cancelled: OrderedDict[str, CancelCause] = OrderedDict()
+        self._stopping: CancelCause | None = None
+        self._open: dict[str, int] = {}
 
     # ------------------------------------------------------------------ offers
 
@@ -97,80 +100,87 @@ class Intake:
         while len(self._cancelled) > _REMEMBERED:
             self._cancelled.popitem(last=False)
 
+    def stop(self, cause: CancelCause) -> None:
+        """Cancel everything that runs, and what is being claimed as soon as it is ours."""
+        self._stopping = cause
+        for execution in list(self._core.executions.values()):
+            execution.cancel(cause)
+
     # ------------------------------------------------------------------ a life
 
     async def _live(self, session: Session, offer: Offer, settle: _Settle) -> None:
         """The whole life of one offer; holds its slot until the result is in the journal."""
+        slot = Slot(self._core.slots, offer.type)
+        with self.life(session, offer.task_id, slot):
+            try:
+                claimed = await self._claim(session, offer, settle)
+            finally:
+                settle(Settled.GONE)
+            if claimed is not None:
+                await self._carry_out(*claimed, slot)
+
+    async def resume(self, session: Session, number: int, task: Task, slot: Slot) -> None:
+        """Run a task that an earlier life had claimed and not started, within a `life` of the caller."""
+        await self._carry_out(self._execution(session, number, task), None, slot)
+
+    @contextmanager
+    def life(self, session: Session, task_id: str, slot: Slot | None) -> Iterator[None]:
+        """Around all that is done for one task: whatever happens, its id and its slot are given back.
+
+        An error that comes so far hurts no other task. The task is in the journal, so the next start sees to it.
+        """
         core = self._core
-        released = False
         try:
-            claimed = await self._claim(session, offer, settle)
-            if claimed is None:
-                return
-            execution, result = claimed
-            result = await self.see_through(execution, result)
-            self._release(offer.type, execution)
-            released = True
-            await execution.log_sent()
-            await deliver(core, execution.session, execution.number, execution.task, result)
+            yield
         except StateError as error:
+            core.unsettled.add(task_id)
             core.interrupted(Stop("the journal failed", error), session)
+        except Fault:
+            raise_if_cancelled()
+            core.unsettled.add(task_id)
+            _log.exception("task %s: given up until the next start, for an error of the runner's own", task_id)
         finally:
-            settle(Settled.GONE)
-            core.taken.discard(offer.task_id)
-            if not released:
-                core.slots.release(offer.type)
+            self._cancelled.pop(task_id, None)
+            core.taken.discard(task_id)
+            if slot is not None:
+                slot.release()
             core.change()
 
-    async def resume(self, session: Session, number: int, task: Task, slot: str) -> None:
-        """Run a task that an earlier life had claimed and not started. Its id and a slot of type ``slot`` are taken."""
-        core = self._core
-        execution = self._execution(session, number, task)
-        released = False
-        try:
-            result = await self.see_through(execution, None)
-            self._release(slot, execution)
-            released = True
-            await execution.log_sent()
-            await deliver(core, session, number, execution.task, result)
-        finally:
-            core.taken.discard(task.id)
-            if not released:
-                core.slots.release(slot)
-            core.change()
+    async def _carry_out(self, execution: Execution, result: TaskResult | None, slot: Slot) -> None:
+        """Execute, give the slot back, deliver."""
+        result = await self._see_through(execution, result)
+        self._release(slot, execution)
+        await execution.log_sent()
+        await deliver(self._core, execution.session, execution.number, execution.task, result)
 
-    def _release(self, task_type: str, execution: Execution) -> None:
+    def _release(self, slot: Slot, execution: Execution) -> None:
         """Give the slot back; where a handler's thread goes on, when that ends."""
-        thread = execution.outlived_by
-        if thread is None:
-            self._core.slots.release(task_type)
+        if execution.outlived_by is None:
+            slot.release()
         else:
-            self._core.spawn(self._release_later, task_type, thread)
+            self._core.abandoned += 1
+            self._core.spawn(self._release_later, slot.handed_over(), execution.outlived_by)
 
-    async def _release_later(self, task_type: str, thread: anyio.Event) -> None:
-        core = self._core
-        core.abandoned += 1
+    async def _release_later(self, slot: Slot, thread: anyio.Event) -> None:
         try:
             await thread.wait()
         finally:
-            core.abandoned -= 1
-            core.slots.release(task_type)
+            self._core.abandoned -= 1
+            slot.release()
 
-    async def see_through(self, execution: Execution, result: TaskResult | None) -> TaskResult:
+    async def _see_through(self, execution: Execution, result: TaskResult | None) -> TaskResult:
         """Execute a claimed task, or end it with the result it has; the result is in the journal on return."""
         core, task = self._core, execution.task
         core.executions[task.id] = execution
-        cancelled = self._cancelled.pop(task.id, None)
-        if cancelled is not None:
-            execution.cancel(cancelled)
+        cause = self._cancelled.pop(task.id, self._stopping)
+        if cause is not None:
+            execution.cancel(cause)
         try:
             result = await execution.execute(result)
         finally:
             del core.executions[task.id]
             core.change()
-        core.counters.finished[result.outcome] = core.counters.finished.get(result.outcome, 0) + 1
-        core.backlog += 1
-        core.observers.task_finished(task=task, result=result, duration=execution.duration)
+        core.finished(task, result, execution.duration)
         return result
 
     def _execution(self, session: Session, number: int, task: Task) -> Execution:
@@ -181,13 +191,16 @@ class Intake:
     async def _claim(
         self, session: Session, offer: Offer, settle: _Settle
     ) -> tuple[Execution, TaskResult | None] | None:
-        """Claim an offer whose intent is journaled first. None: it is not ours."""
+        """Claim an offer whose intent is journaled first. None: it is not ours, or may be and nobody knows."""
         core = self._core
-        number = await core.journal.intend(offer, session.identity)
+        number = await self._intend(session, offer)
         offer = Offer(offer.task_id, offer.type, offer.detail, lambda: settle(Settled.CLAIMED))
-        answer = await self._ask(session, offer)
+        try:
+            answer = await self._ask(session, offer)
+        except _UnansweredError:
+            self._leave_open(offer.task_id, number)
+            return None
         if answer is None:
-            self._cancelled.pop(offer.task_id, None)
             core.journal.forget(number)
             return None
         task, result = (answer.task, answer.result) if isinstance(answer, Ended) else (answer, None)
@@ -197,18 +210,41 @@ class Intake:
         core.observers.task_claimed(task=task)
         return self._execution(session, number, task), result
 
+    async def _intend(self, session: Session, offer: Offer) -> int:
+        """Journal the intent; it takes the place of an earlier one of this task that was left open."""
+        core = self._core
+        number = await core.journal.intend(offer, session.identity)
+        earlier = self._open.pop(offer.task_id, None)
+        if earlier is not None:
+            core.journal.forget(earlier)
+            core.unsettled.discard(offer.task_id)
+        return number
+
+    def _leave_open(self, task_id: str, number: int) -> None:
+        """Keep the intent in the journal: the next start asks again, and so does the next offer of this task."""
+        _log.error("task %s: no answer to its claim for %.0fs: whether it is ours stays open", task_id, _PATIENCE)
+        self._open[task_id] = number
+        self._core.unsettled.add(task_id)
+
     async def _ask(self, session: Session, offer: Offer) -> Task | Ended | None:
-        """Ask once; after a fault whose reply may have been lost, ask again until answered."""
+        """Ask once; after a fault whose reply may have been lost, ask again until answered.
+
+        Raises:
+            _UnansweredError: there was no answer for a long while.
+        """
         core = self._core
         try:
             return await core.backend.claim(session, offer, again=False)
         except Interrupt as interrupt:
             core.interrupted(interrupt, session)
+        except DelegateError as error:
+            core.interrupted(Stop(str(error), error), session)
         except TransportError as error:
             _log.warning("claim of task %s: %s", offer.task_id, describe(error))
             if not error.sent:
                 return None  # it never left: the server will list the task again
-        except Exception as error:  # noqa: BLE001 - a backend's passing fault may be anything
+        except Fault as error:
+            raise_if_cancelled()
             _log.warning("claim of task %s: %s", offer.task_id, describe(error))
         return await self._ask_again(session, offer)
 
@@ -223,8 +259,11 @@ class Intake:
                 backoff=backoff,
                 interrupted=lambda interrupt: core.interrupted(interrupt, session),
             )
-        _log.error("task %s: given up after %.0fs: whether it was ours stays unknown", offer.task_id, _PATIENCE)
-        return None
+        raise _UnansweredError
+
+
+class _UnansweredError(Exception):
+    """A claim was asked again for a long while, and never answered."""
 
 
 class _Settle:
@@ -237,5 +276,9 @@ class _Settle:
 
     def __call__(self, what: Settled) -> None:
         callback, self._callback = self._callback, None
-        if callback is not None:
+        if callback is None:
+            return
+        try:
             callback(what)
+        except Exception:  # noqa: BLE001 - it is a backend's
+            _log.exception("the backend failed to note that an offer was settled: %s", what)

@@ -6,13 +6,13 @@ import json
 import logging
 from collections import Counter
 
-from delegate_core.errors import StateError, Stop
 from delegate_core.model import Delivery, Entry, Finish, Forget, Phase, Run, Session, Task, TaskResult
 from delegate_core.processes import ProcessIdentity, end_leftovers
 from delegate_core.runner.calls import until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.delivery import deliver
 from delegate_core.runner.intake import Intake
+from delegate_core.runner.slots import Slot
 
 __all__ = ["Recovery"]
 
@@ -32,13 +32,23 @@ class Recovery:
 
     async def start(self, session: Session) -> None:
         """Take over all entries; return when each is on its way and its id is known to the intake."""
-        entries = self._core.journal.unfinished()
+        entries = self._distinct(self._core.journal.unfinished())
         if not entries:
             return
         counts = Counter(entry.phase.value for entry in entries)
         _log.warning("an earlier run left %s", ", ".join(f"{n} {phase}" for phase, n in counts.items()))
+        self._core.unsettled |= {entry.task_id for entry in entries}
         for entry in entries:
             await self._take_over(session, entry)
+
+    def _distinct(self, entries: list[Entry]) -> list[Entry]:
+        """One entry a task: an intent that was left open is nothing beside a later entry of the same task."""
+        last = {(entry.session.server, entry.session.account, entry.task_id): entry for entry in entries}
+        distinct = [entry for entry in entries if entry.phase is not Phase.INTENT or entry in last.values()]
+        for entry in entries:
+            if entry not in distinct:
+                self._core.journal.forget(entry.number)
+        return distinct
 
     async def _take_over(self, present: Session, entry: Entry) -> None:
         core = self._core
@@ -47,6 +57,7 @@ class Recovery:
             f"recovery of task {entry.task_id}",
             interrupted=lambda interrupt: core.interrupted(interrupt, present),
         )
+        core.unsettled.discard(entry.task_id)
         if session is None:
             _log.warning(
                 "task %s belongs to account %s at %s: kept aside, not sent; start a runner for that one to deliver it",
@@ -64,33 +75,23 @@ class Recovery:
     async def _deliver(self, session: Session, entry: Entry) -> None:
         """Deliver a result that an earlier life had journaled."""
         core = self._core
-        core.folder.remove_task(entry.number)
-        try:
+        with self._intake.life(session, entry.task_id, None):
+            core.folder.remove_task(entry.number)
             if entry.result is not None:
                 await deliver(core, session, entry.number, _task_of(entry), entry.result)
-        finally:
-            core.taken.discard(entry.task_id)
-            core.change()
 
     async def _see_to(self, session: Session, entry: Entry) -> None:
         """Clean up behind a task without a result, and do what the backend decides. Holds a slot meanwhile."""
-        core = self._core
-        running = False
-        try:
+        slot = Slot(self._core.slots, entry.type)
+        with self._intake.life(session, entry.task_id, slot):
             await self._clean_up(entry)
             decision = await self._decide(session, entry)
             if isinstance(decision, Run):
-                running = True
-                await self._run(session, entry, decision.task)
+                await self._run(session, entry, decision.task, slot)
+            elif isinstance(decision, Finish):
+                await self._finish(session, entry, decision, slot)
             else:
-                await self._end(session, entry, decision)
-        except StateError as error:
-            core.interrupted(Stop("the journal failed", error), session)
-        finally:
-            if not running:
-                core.slots.release(entry.type)
-                core.taken.discard(entry.task_id)
-            core.change()
+                self._forget(entry, decision)
 
     async def _clean_up(self, entry: Entry) -> None:
         """End the processes that the dead runner left, by identity and by mark, and remove the task's folder."""
@@ -116,25 +117,27 @@ class Recovery:
             return Finish(TaskResult.lost_in_crash())
         return decision
 
-    async def _run(self, session: Session, entry: Entry, task: Task) -> None:
-        core = self._core
-        core.journal.claimed(entry.number, task)
+    async def _run(self, session: Session, entry: Entry, task: Task, slot: Slot) -> None:
+        self._core.journal.claimed(entry.number, task)
         _log.info("task %s (%s): claimed before the restart, runs now", task.id, task.type)
-        await self._intake.resume(session, entry.number, task, entry.type)
+        await self._intake.resume(session, entry.number, task, slot)
 
-    async def _end(self, session: Session, entry: Entry, decision: Finish | Forget) -> None:
-        core = self._core
-        if isinstance(decision, Forget):
-            _log.info("task %s: not ours any more: %s", entry.task_id, decision.reason or "forgotten")
-            if entry.phase is Phase.INTENT:
-                core.journal.forget(entry.number)
-            else:
-                core.journal.settled(entry.number, Delivery(kind="gone", reason=decision.reason))
-            return
+    async def _finish(self, session: Session, entry: Entry, decision: Finish, slot: Slot) -> None:
+        core, task = self._core, decision.task or _task_of(entry)
+        if decision.task is not None:
+            core.journal.claimed(entry.number, task)
         await core.journal.finished(entry.number, decision.result)
-        core.backlog += 1
-        core.observers.task_finished(task=_task_of(entry), result=decision.result, duration=0.0)
-        await deliver(core, session, entry.number, _task_of(entry), decision.result)
+        core.finished(task, decision.result, 0.0)
+        slot.release()
+        await deliver(core, session, entry.number, task, decision.result)
+
+    def _forget(self, entry: Entry, decision: Forget) -> None:
+        journal = self._core.journal
+        _log.info("task %s: not ours any more: %s", entry.task_id, decision.reason or "forgotten")
+        if entry.phase is Phase.INTENT:
+            journal.forget(entry.number)
+        else:
+            journal.settled(entry.number, Delivery(kind="gone", reason=decision.reason))
 
 
 def _task_of(entry: Entry) -> Task:

@@ -14,10 +14,10 @@ import anyio
 
 from delegate_core.errors import (
     DelegateError,
-    DrainIncomplete,
     Interrupt,
     Lapsed,
     Moved,
+    PluginError,
     Stop,
 )
 from delegate_core.handlers import HandlerRegistry, load_handlers
@@ -30,6 +30,7 @@ from delegate_core.runner.calls import describe
 from delegate_core.runner.connection import Connection
 from delegate_core.runner.core import Core, Observers
 from delegate_core.runner.dispatching import dispatcher
+from delegate_core.runner.ending import Ending
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.recovery import Recovery
 from delegate_core.runner.slots import Slots
@@ -85,7 +86,7 @@ class Runner:
         self.slots = Slots(self._capacity(backend), {**self.handlers.limits(), **self.settings.limits})
         self.state = "new"
         self.reason = ""
-        self._ending = _Ending()
+        self._ending = Ending()
         self._observers = Observers(self.plugins)
         self._core: Core | None = None
         self._intake: Intake | None = None
@@ -98,7 +99,10 @@ class Runner:
         for source in self.settings.handlers:
             registry.add_all(load_handlers(source), source)
         for plugin, contributed in self.plugins.collect("task_handlers"):
-            registry.add_all(contributed, f"plugin {plugin}")
+            try:
+                registry.add_all(contributed, f"plugin {plugin}")
+            except PluginError as error:
+                self.plugins.leave_out(plugin, error)
         if registry.get(script.task_type) is None:
             registry.add(script, "delegate-core")
         return registry
@@ -120,7 +124,8 @@ class Runner:
     def pause(self, reason: str = "paused by the operator") -> None:
         """Take no new task until `resume`. Heartbeats and cancellations go on."""
         self.slots.hold(_PAUSED, reason)
-        self._enter("paused", reason)
+        if self.state == "running":
+            self._enter("paused", reason)
 
     def resume(self) -> None:
         """Take tasks again."""
@@ -146,16 +151,24 @@ class Runner:
         self._since = time.monotonic()
         with StateFolder(self.state_dir) as folder, Journal(folder, durable=self.settings.durable) as journal:
             async with self._lives() as spawn:
-                core = self._core = self._make_core(folder, journal, spawn)
-                self._intake = Intake(core)
-                self._connection = Connection(core, self._intake, self._registration(core))
                 try:
-                    await self._connected(core, self._intake, self._connection)
+                    await self._serve(self._make_core(folder, journal, spawn))
+                except DelegateError as error:  # out of here, it would be wrapped in an exception group
+                    self._ending.ask(str(error), cancel=True, error=error)
                 finally:
-                    with anyio.CancelScope(shield=True), anyio.move_on_after(_LAST_WORDS):
-                        await self._connection.close()
                     self._enter("stopped", self.reason)
         self._ending.raise_error()
+
+    async def _serve(self, core: Core) -> None:
+        """Work until the end is asked for, and see to that end."""
+        self._core = core
+        self._intake = Intake(core)
+        self._connection = Connection(core, self._intake, self._registration(core))
+        try:
+            await self._connected(core, self._intake, self._connection)
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_LAST_WORDS):
+                await self._connection.close()
 
     @asynccontextmanager
     async def _lives(self) -> AsyncIterator[Callable[..., object]]:
@@ -195,15 +208,23 @@ class Runner:
         session = await self._first_session(connection)
         if session is None:
             return
-        await Recovery(core, intake).start(session)
-        if not self._ending.asked.is_set():
-            self._enter("running", "")
         async with anyio.create_task_group() as loops:
-            loops.start_soon(connection.keep)
+            loops.start_soon(self._work, Recovery(core, intake), connection, session)
             await self._ending.asked.wait()
-            await self._wind_down(core)
+            await self._wind_down(core, intake)
             loops.cancel_scope.cancel()
         await self._say_goodbye(core, connection)
+
+    async def _work(self, recovery: Recovery, connection: Connection, session: Session) -> None:
+        """Take over what an earlier life left, then keep polling. Ends by cancellation."""
+        try:
+            await recovery.start(session)
+        except DelegateError as error:
+            self._ending.ask(str(error), cancel=True, error=error)
+        if not self._ending.asked.is_set():
+            paused = self.slots.holds.get(_PAUSED)
+            self._enter("running" if paused is None else "paused", paused or "")
+        await connection.keep()
 
     async def _first_session(self, connection: Connection) -> Session | None:
         """None: the end was asked for before the server answered."""
@@ -234,48 +255,47 @@ class Runner:
         error: DelegateError | None = getattr(interrupt, "error", None)
         self._ending.ask(interrupt.reason, cancel=isinstance(interrupt, Stop), error=error)
 
-    async def _wind_down(self, core: Core) -> None:
+    async def _wind_down(self, core: Core, intake: Intake) -> None:
         """Let running tasks finish, or end them; then deliver, all within ``drain_timeout`` seconds."""
         ending = self._ending
         self.slots.hold(_DRAINING, ending.reason)
         self._enter("draining", ending.reason)
         deadline = anyio.current_time() + self.settings.drain_timeout
         async with anyio.create_task_group() as group:
-            group.start_soon(self._end_tasks, core, deadline)
+            group.start_soon(self._end_tasks, core, intake, deadline)
             with anyio.move_on_at(deadline):
                 await core.wait_until(lambda: not core.taken and not core.logs_open)
             group.cancel_scope.cancel()
-        if core.taken:
+        if core.owed_ids:
             self._leave_behind(core)
 
-    async def _end_tasks(self, core: Core, deadline: float) -> None:
+    async def _end_tasks(self, core: Core, intake: Intake, deadline: float) -> None:
         """Wait for a stop, or for the drain's time less what ending needs; then cancel what runs."""
-        patience = deadline - self.settings.grace - _LAST_WORDS
-        with anyio.move_on_at(patience):
+        needed = min(self.settings.grace + _LAST_WORDS, self.settings.drain_timeout / 2)
+        with anyio.move_on_at(deadline - needed):
             await self._ending.cancelling.wait()
-        if not core.executions:
-            return
-        self._enter("stopping", self._ending.reason)
-        cut_short = not self._ending.cancelling.is_set()
-        for execution in list(core.executions.values()):
-            _log.warning("task %s: cancelled, the runner stops", execution.task.id)
-            execution.cancel(CancelCause.STOPPED)
+        cut_short = bool(core.executions) and not self._ending.cancelling.is_set()
+        if core.executions:
+            self._enter("stopping", self._ending.reason)
+            _log.warning("the runner stops; cancelled: %s", ", ".join(sorted(core.executions)))
+        intake.stop(CancelCause.STOPPED)
         if cut_short:
             limit = f"{self.settings.drain_timeout:g}s"
             self._ending.spoil(f"tasks still ran near the end of the drain's {limit} and were cancelled")
 
     def _leave_behind(self, core: Core) -> None:
         """Name what is not settled. It is in the journal; the next start sees to it."""
-        ids = ", ".join(sorted(core.taken)[:5]) + (", …" if len(core.taken) > 5 else "")
+        owed = sorted(core.owed_ids)
+        ids = ", ".join(owed[:5]) + (", …" if len(owed) > 5 else "")
         self._ending.spoil(
-            f"{len(core.taken)} tasks are not settled with the server ({ids}); "
+            f"tasks not settled with the server: {len(owed)} ({ids}); "
             f"start this runner again with the state folder {self.state_dir} to deliver them"
         )
 
     async def _say_goodbye(self, core: Core, connection: Connection) -> None:
         """Deregister, unless the server would end by it what we still owe."""
         session = connection.session
-        if session is None or core.taken:
+        if session is None or core.owed_ids:
             return
         with anyio.move_on_after(_LAST_WORDS):
             try:
@@ -332,36 +352,3 @@ class Runner:
             abandoned_threads=core.abandoned if core else 0,
             logs_open=core.logs_open if core else 0,
         )
-
-
-class _Ending:
-    """Whether and how the runner is to end, and with which error."""
-
-    def __init__(self) -> None:
-        self.asked = anyio.Event()
-        self.cancelling = anyio.Event()
-        self.reason = ""
-        self._error: DelegateError | None = None
-        self._spoilt: list[str] = []
-
-    def ask(self, reason: str, *, cancel: bool, error: DelegateError | None = None) -> None:
-        """Ask for a drain, or with ``cancel`` for a stop. The first reason and the first error count."""
-        if not self.asked.is_set():
-            self.reason = reason
-            self.asked.set()
-        if self._error is None:
-            self._error = error
-        if cancel:
-            self.cancelling.set()
-
-    def spoil(self, what: str) -> None:
-        """The end was not a clean one."""
-        _log.warning("%s", what)
-        self._spoilt.append(what)
-
-    def raise_error(self) -> None:
-        """Raise what the run is to end with."""
-        if self._error is not None:
-            raise self._error
-        if self._spoilt:
-            raise DrainIncomplete("; ".join(self._spoilt))

@@ -10,7 +10,7 @@ import anyio
 
 from delegate_core.backoff import Backoff
 from delegate_core.logs import LogSink, Stored, TaskLog
-from delegate_core.runner.calls import describe, until_answered
+from delegate_core.runner.calls import Fault, describe, raise_if_cancelled, until_answered
 from delegate_core.runner.core import Core
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class LogSending:
             stored = await self._within_patience()
             if stored is not None:
                 self._note(stored)
+        except Exception:  # noqa: BLE001 - a log is never a reason to end a task or the runner
+            _log.exception("the log of task %s is not sent any more", self._execution.task.id)
         finally:
             self._core.logs_open -= 1
             self.done.set()
@@ -84,7 +86,8 @@ class LogSending:
         while True:
             try:
                 return await sink.finish(self._spooled.spool)
-            except Exception as error:  # noqa: BLE001 - a backend's passing fault may be anything
+            except Fault as error:
+                raise_if_cancelled()
                 if backoff.tries + 1 >= _UPLOADS:
                     return Stored(False, describe(error))
                 delay = backoff.next()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import anyio
 
-__all__ = ["Slots"]
+__all__ = ["Slot", "Slots"]
 
 
 class Slots:
@@ -81,3 +81,25 @@ class Slots:
         """Wait until a task of some type could be taken."""
         while self.room() < 1:
             await self._changed.wait()
+
+
+class Slot:
+    """One taken slot, given back once however often that is asked for."""
+
+    __slots__ = ("_slots", "_task_type")
+
+    def __init__(self, slots: Slots, task_type: str) -> None:
+        self._slots: Slots | None = slots
+        self._task_type = task_type
+
+    def release(self) -> None:
+        """Give it back."""
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.release(self._task_type)
+
+    def handed_over(self) -> Slot:
+        """The same slot for a new owner; this one gives nothing back any more."""
+        slots, self._slots = self._slots, None
+        assert slots is not None, "a slot is handed over before it is given back"  # noqa: S101 - for the type checker
+        return Slot(slots, self._task_type)

@@ -6,11 +6,12 @@ because a field that nobody needs has changed.
 
 from __future__ import annotations
 
-import logging
 import math
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, OnErrorOmit
+from pydantic_core import CoreSchema, core_schema
 
 __all__ = [
     "ABORT",
@@ -29,12 +30,18 @@ __all__ = [
 ABORT = "DelegateTaskAbortEvent"
 
 
-_log = logging.getLogger(__name__)
+class _OrEmpty:
+    """A value of another kind counts as an empty one. Within pydantic's core: a list may have hundreds of tasks."""
+
+    def __init__(self, empty: Callable[[], object]) -> None:
+        self._empty = empty
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_default_schema(handler(source), default_factory=self._empty, on_error="default")
 
 
-def _or_empty(kind: type, *others: type) -> BeforeValidator:
-    """Another kind of value counts as an empty one of this kind."""
-    return BeforeValidator(lambda value: value if isinstance(value, (kind, *others)) else kind())
+def _none() -> None:
+    return None
 
 
 def _milliseconds(value: object) -> int:
@@ -42,10 +49,8 @@ def _milliseconds(value: object) -> int:
     return int(value) if known else 0  # type: ignore[call-overload]  # known says that it is a number
 
 
-_or_none = BeforeValidator(lambda value: value if isinstance(value, dict) else None)
-
-Text = Annotated[str, _or_empty(str)]
-Flag = Annotated[bool, _or_empty(bool)]
+Text = Annotated[str, _OrEmpty(str)]
+Flag = Annotated[bool, _OrEmpty(bool)]
 
 
 class _Reply(BaseModel):
@@ -63,7 +68,7 @@ class Registered(_Reply):
 class RegisterReply(_Reply):
     """The reply to register. Without a resource the manager did not take us (a source-address allow-list, say)."""
 
-    resource: Annotated[Registered | None, _or_none] = None
+    resource: Annotated[Registered | None, _OrEmpty(_none)] = None
 
 
 class Heartbeat(_Reply):
@@ -77,7 +82,7 @@ class Heartbeat(_Reply):
 class HeartbeatReply(_Reply):
     """The reply to a heartbeat."""
 
-    resource: Annotated[Heartbeat | None, _or_none] = None
+    resource: Annotated[Heartbeat | None, _OrEmpty(_none)] = None
 
 
 class TaskEvent(_Reply):
@@ -89,28 +94,20 @@ class TaskEvent(_Reply):
     sync: Flag = False
 
 
-def _readable(events: object) -> list[TaskEvent]:
-    """The events that can be read. An abort comes in one reply only: another entry must not hide it."""
-    found: list[TaskEvent] = []
-    for event in events if isinstance(events, list) else ():
-        try:
-            found.append(TaskEvent.model_validate(event))
-        except ValidationError:
-            _log.warning("the manager lists something that is no task event (%s)", type(event).__name__)
-    return found
-
-
 class TaskEvents(_Reply):
-    """The reply to task-events."""
+    """The reply to task-events.
 
-    events: Annotated[list[TaskEvent], BeforeValidator(_readable)] = Field([], alias="delegateTaskEvents")
+    What is no event is left out: an abort comes in one reply only, and another entry must not hide it.
+    """
+
+    events: Annotated[list[OnErrorOmit[TaskEvent]], _OrEmpty(list)] = Field([], alias="delegateTaskEvents")
 
 
 class Logging(_Reply):
     """Where and as whom to log. The token is for the log service."""
 
     token: Text = Field("", repr=False)
-    abstractions: Annotated[dict[str, Any], _or_empty(dict)] = {}
+    abstractions: Annotated[dict[str, Any], _OrEmpty(dict)] = {}
 
 
 class Assigned(_Reply):
@@ -129,9 +126,9 @@ class AcquiredTask(_Reply):
     timeout: Annotated[int, BeforeValidator(_milliseconds)] = 0
     """Milliseconds; 0: the manager names none."""
     runner_response: Flag = Field(False, alias="runnerResponse")
-    logging: Annotated[Logging, _or_empty(Logging, dict)] = Logging()
-    delegate: Annotated[Assigned, _or_empty(Assigned, dict)] = Assigned()
-    secrets: Annotated[list[Any], _or_empty(list)] = Field([], repr=False)
+    logging: Annotated[Logging, _OrEmpty(Logging)] = Logging()
+    delegate: Annotated[Assigned, _OrEmpty(Assigned)] = Assigned()
+    secrets: Annotated[list[Any], _OrEmpty(list)] = Field([], repr=False)
     """Clear values that must be masked in the task's output."""
     encryption_configs: Any = Field(None, repr=False)
     secret_details: Any = Field(None, repr=False)
@@ -144,11 +141,7 @@ class Message(_Reply):
     message: Text = ""
 
 
-def _objects(value: object) -> list[object]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
 class ErrorReply(_Reply):
     """The body of a manager's error."""
 
-    messages: Annotated[list[Message], BeforeValidator(_objects)] = Field([], alias="responseMessages")
+    messages: Annotated[list[OnErrorOmit[Message]], _OrEmpty(list)] = Field([], alias="responseMessages")

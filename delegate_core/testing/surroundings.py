@@ -1,0 +1,72 @@
+"""A task's context without a runner, for tests of handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from delegate_core.handlers import TaskContext
+from delegate_core.logs import LogLine, Mask, Spool, TaskLog
+from delegate_core.model import Event, Task
+from delegate_core.processes import ProcessIdentity
+
+__all__ = ["PrintingContext", "make_context"]
+
+
+class _Surroundings:
+    """The smallest that a context can draw on: a folder, a mask, a log in memory."""
+
+    def __init__(self, folder: Path, task: Task) -> None:
+        self.mark = uuid4().hex
+        self.mask = Mask(task.masks)
+        self.lines: list[LogLine] = []
+        self.log = TaskLog(Spool(folder / "log", limit=10_000_000), self.mask, on_line=self.lines.append)
+        self.events: list[Event] = []
+        self.processes: list[ProcessIdentity] = []
+        self._folder = folder / "folder"
+
+    def folder(self) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    async def process_started(self, identity: ProcessIdentity) -> None:
+        self.processes.append(identity)
+
+    async def process_ended(self, identity: ProcessIdentity) -> None:
+        self.processes.remove(identity)
+
+    async def progress(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class PrintingContext(TaskContext):
+    """A context whose log a test can read."""
+
+    def __init__(self, task: Task, folder: Path, *, deadline: float | None = None, grace: float = 10.0) -> None:
+        self._own = _Surroundings(folder, task)
+        super().__init__(task, self._own, deadline=deadline, grace=grace)
+
+    def printed(self) -> str:
+        """The log so far, masked."""
+        return "\n".join(line.text for line in self._own.lines)
+
+    @property
+    def events(self) -> list[Event]:
+        """What it told of its progress."""
+        return list(self._own.events)
+
+    @property
+    def living(self) -> list[ProcessIdentity]:
+        """The process groups that it has started and that are not known to be gone."""
+        return list(self._own.processes)
+
+
+def make_context(folder: Path) -> Callable[..., PrintingContext]:
+    """A maker of contexts: each task's folder is within this one."""
+
+    def make(task: Task | None = None, *, deadline: float | None = None, grace: float = 10.0) -> PrintingContext:
+        task = task or Task(id="task-1", type="test")
+        return PrintingContext(task, folder / task.id, deadline=deadline, grace=grace)
+
+    return make

@@ -1,0 +1,313 @@
+"""The journal on real files: what is awaited is there, whatever happens to the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from delegate_core.errors import StateError
+from delegate_core.journal import Journal, StateFolder
+from delegate_core.model import Delivery, Entry, Offer, Phase, SessionIdentity, Task, TaskResult
+
+SESSION = SessionIdentity(server="https://ci.example", account="acme", runner_id="r1", details={"n": 1})
+
+
+@contextmanager
+def opened(path: Path, *, durable: bool = False, history: int = 1000) -> Iterator[Journal]:
+    with StateFolder(path) as folder, Journal(folder, durable=durable, history=history, clock=lambda: 7.0) as journal:
+        yield journal
+
+
+@pytest.fixture(params=[False, True], ids=["normal", "durable"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    with opened(tmp_path, durable=request.param) as journal:
+        yield journal
+
+
+async def claimed(journal: Journal, task_id: str = "t", **fields: object) -> int:
+    number = await journal.intend(Offer(task_id, "fib", {"offered": True}), SESSION)
+    journal.claimed(number, Task.model_validate({"id": task_id, "type": "fib", **fields}))
+    return number
+
+
+def only(entries: list[Entry]) -> Entry:
+    assert len(entries) == 1
+    return entries[0]
+
+
+async def test_a_task_is_followed_through_its_phases(journal: Journal) -> None:
+    number = await journal.intend(Offer("t", "fib", {"offered": True}), SESSION)
+    entry = only(journal.unfinished())
+    assert (entry.number, entry.task_id, entry.type, entry.phase) == (number, "t", "fib", Phase.INTENT)
+    assert (entry.session, entry.offer, entry.created, entry.claimed) == (SESSION, {"offered": True}, 7.0, None)
+    journal.claimed(number, Task(id="t", type="fib", timeout=60, state={"form": "runner"}))
+    await journal.started(number)
+    entry = only(journal.unfinished())
+    assert (entry.phase, entry.timeout, entry.state, entry.started) == (Phase.STARTED, 60, {"form": "runner"}, 7.0)
+    await journal.finished(number, TaskResult.succeeded({"n": [1, None, "ü"]}))
+    entry = only(journal.unfinished())
+    assert (entry.phase, entry.result) == (Phase.FINISHED, TaskResult.succeeded({"n": [1, None, "ü"]}))
+    assert journal.owed() == 1
+    journal.settled(number, Delivery())
+    await journal.intend(Offer("next", "fib"), SESSION)
+    assert [entry.task_id for entry in journal.unfinished()] == ["next"]
+    assert [entry.phase for entry in journal.recent()] == [Phase.INTENT, Phase.DELIVERED]
+
+
+async def test_what_cannot_be_delivered_is_kept_with_its_reason(journal: Journal) -> None:
+    number = await claimed(journal)
+    await journal.finished(number, TaskResult.succeeded())
+    journal.settled(number, Delivery(kind="never", reason="the manager cannot parse it"))
+    await journal.started(await journal.intend(Offer("next", "fib"), SESSION))
+    kept = journal.recent()[1]
+    assert (kept.phase, kept.note) == (Phase.UNDELIVERABLE, "the manager cannot parse it")
+
+
+def files_of(folder: Path) -> dict[str, tuple[str, bytes]]:
+    """Mode and content of each file, by name."""
+    files = [path for path in folder.iterdir() if path.is_file()]
+    return {path.name: (oct(path.stat().st_mode & 0o777), path.read_bytes()) for path in files}
+
+
+async def test_no_secret_of_a_task_is_in_the_files_which_are_ours_alone(journal: Journal, tmp_path: Path) -> None:
+    await journal.started(await claimed(journal, masks=["correct-horse-battery"]))
+    files = files_of(tmp_path)
+    assert {"journal.sqlite", "lock"} <= files.keys()
+    assert all(b"correct-horse" not in content for _, content in files.values())
+    assert {mode for mode, _ in files.values()} == {"0o600"}
+
+
+async def test_writes_of_many_tasks_are_committed_together_and_in_order(journal: Journal) -> None:
+    numbers: list[int] = []
+
+    async def intend(name: str) -> None:
+        numbers.append(await journal.intend(Offer(name, "fib"), SESSION))
+
+    async with anyio.create_task_group() as group:
+        for position in range(50):
+            group.start_soon(intend, f"t{position}")
+    entries = journal.unfinished()
+    assert [entry.task_id for entry in entries] == [f"t{position}" for position in range(50)]
+    assert sorted(numbers) == [entry.number for entry in entries]
+
+
+async def test_processes_are_remembered_until_they_are_gone_or_the_task_is_over(journal: Journal) -> None:
+    number = await claimed(journal)
+    for identity in ("one", "two", "two"):
+        await journal.process_started(number, identity)
+    assert journal.processes(number) == ["one", "two"]
+    await journal.process_ended(number, "one")
+    assert journal.processes(number) == ["two"]
+    await journal.finished(number, TaskResult.succeeded())
+    assert journal.processes(number) == []
+
+
+async def test_everything_is_there_after_reopening_and_numbers_go_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        instance = journal.instance()
+        number = await claimed(journal, state={"v": 2})
+        await journal.started(number)
+        await journal.state(number, {"v": 3})
+        await journal.progressing(number)
+        journal.log_stored(number, "the service is down")
+    with opened(tmp_path) as journal:
+        entry = only(journal.unfinished())
+        assert (entry.state, entry.progressed, entry.log) == ({"v": 3}, True, "the service is down")
+        assert journal.instance() == instance
+        assert await claimed(journal, "u") == number + 1
+
+
+@pytest.mark.parametrize("durable", [False, True])
+async def test_closing_commits_what_nobody_waited_for(tmp_path: Path, durable: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    with opened(tmp_path, durable=durable) as journal:
+        number = await claimed(journal)
+        journal.log_stored(number, "late")
+    with opened(tmp_path) as journal:
+        assert only(journal.unfinished()).log == "late"
+
+
+async def test_history_is_bounded_and_logs_go_with_it(tmp_path: Path) -> None:
+    with StateFolder(tmp_path) as folder, Journal(folder, history=10) as journal:
+        folder.log_folder(1).mkdir(parents=True)
+        lost = await claimed(journal, "lost")
+        await journal.finished(lost, TaskResult.succeeded())
+        journal.settled(lost, Delivery(kind="never", reason="no"))
+        for position in range(300):
+            number = await claimed(journal, f"t{position}")
+            folder.log_folder(number).mkdir(parents=True)
+            journal.settled(number, Delivery())
+        await claimed(journal, "last")
+        phases = [entry.phase for entry in journal.recent(1000)]
+        assert phases.count(Phase.DELIVERED) < 10 + 128 + 1
+        assert Phase.UNDELIVERABLE in phases, "these stay until somebody looks"
+        kept = {str(entry.number) for entry in journal.recent(1000)}
+        assert {path.name for path in (tmp_path / "logs").iterdir()} <= kept
+
+
+async def test_half_a_surrogate_pair_from_a_server_does_not_break_the_journal(journal: Journal) -> None:
+    number = await journal.intend(Offer("t\ud800", "fib", "\ud800"), SESSION)
+    await journal.finished(number, TaskResult.succeeded())
+    journal.settled(number, Delivery(kind="never", reason="\udcff"))
+    await journal.intend(Offer("next", "fib"), SESSION)
+    assert journal.recent()[1].note == r"\udcff"
+
+
+# ---------------------------------------------------------------------- who may have it, and in what state
+
+
+def test_a_second_process_is_refused_and_told_who_has_the_folder(tmp_path: Path) -> None:
+    code = f"""
+        from pathlib import Path
+        from delegate_core.journal import StateFolder
+        with StateFolder(Path({str(tmp_path)!r})):
+            print("locked", flush=True)
+            input()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "locked\n"
+        with pytest.raises(StateError, match=f"in use by process {owner.pid}; stop that runner"):
+            StateFolder(tmp_path).__enter__()
+        owner.communicate("done\n")
+    with StateFolder(tmp_path):
+        assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_state_folder_that_cannot_be_made_is_named_with_the_cure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StateError, match=r"cannot use the state folder .*: .*; choose another with --state-dir"):
+        StateFolder(tmp_path / "file" / "state").__enter__()
+
+
+def test_a_read_only_file_system_is_named_with_the_cure() -> None:
+    """/proc takes no folders, not even from root."""
+    with pytest.raises(StateError, match=r"cannot use the state folder /proc/delegate: .*--state-dir"):
+        StateFolder(Path("/proc/delegate")).__enter__()
+
+
+@pytest.mark.parametrize("content", [b"this is not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+async def test_a_damaged_file_is_named_with_the_cure(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(content)
+    with pytest.raises(StateError, match=r"journal\.sqlite cannot be used.*move it away and keep it"), opened(tmp_path):
+        pass
+
+
+async def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").mkdir()
+    with pytest.raises(StateError, match=r"journal\.sqlite cannot be used"), opened(tmp_path):
+        pass
+
+
+async def test_a_damaged_row_is_named_and_not_a_traceback(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        await claimed(journal)
+    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
+        connection.execute("UPDATE entries SET phase = 'confused'")
+    connection.close()
+    with (
+        opened(tmp_path) as journal,
+        pytest.raises(StateError, match="cannot be used: 'confused' is not a valid Phase"),
+    ):
+        journal.unfinished()
+
+
+async def test_a_newer_version_is_refused_with_the_cure(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StateError, match="has version 99, this program reads 1; use the program that wrote it"):
+        Journal(StateFolder(tmp_path)).__enter__()
+
+
+# ---------------------------------------------------------------------- kill and full disk
+
+
+_WRITER = """
+    import anyio, sys
+    from pathlib import Path
+    from delegate_core.journal import Journal, StateFolder
+    from delegate_core.model import Offer, SessionIdentity, Task, TaskResult
+
+    async def main():
+        session = SessionIdentity(server="s", account="a", runner_id="r")
+        with StateFolder(Path(sys.argv[1])) as folder, Journal(folder) as journal:
+            for position in range(1_000_000):
+                number = await journal.intend(Offer(f"t{position}", "fib"), session)
+                journal.claimed(number, Task(id=f"t{position}", type="fib"))
+                await journal.started(number)
+                await journal.finished(number, TaskResult.succeeded(position))
+                print(number, flush=True)
+
+    anyio.run(main)
+"""
+
+
+def test_a_killed_process_loses_nothing_that_was_awaited(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(_WRITER), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        awaited = [int(writer.stdout.readline()) for _ in range(200)]
+        writer.send_signal(signal.SIGKILL)
+        awaited += [int(line) for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+    with opened(tmp_path) as journal:
+        entries = {entry.number: entry for entry in journal.unfinished()}
+    assert awaited == list(range(1, len(awaited) + 1))
+    assert all(entries[number].phase is Phase.FINISHED for number in awaited)
+    assert all(entries[number].result == TaskResult.succeeded(number - 1) for number in awaited)
+    assert len(entries) <= len(awaited) + 1
+
+
+_FULL = """
+    import anyio, resource, signal, sys
+    from pathlib import Path
+    from delegate_core.errors import StateError
+    from delegate_core.journal import Journal, StateFolder
+    from delegate_core.model import Delivery, Offer, SessionIdentity, Task, TaskResult
+
+    async def main():
+        session = SessionIdentity(server="s", account="a", runner_id="r")
+        with StateFolder(Path(sys.argv[1])) as folder, Journal(folder) as journal:
+            number = await journal.intend(Offer("t", "fib"), session)
+            await journal.started(number)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+            try:
+                await journal.finished(number, TaskResult.succeeded("x" * 1_000_000))
+            except StateError as error:
+                print(error)
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            journal.settled(number, Delivery())
+            try:
+                await journal.intend(Offer("u", "fib"), session)
+            except StateError as error:
+                print(error)
+
+    anyio.run(main)
+"""
+
+
+def test_a_full_disk_is_said_to_whoever_waits_and_nothing_is_written_behind_the_gap(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(_FULL), str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 2
+    assert all("cannot be used" in line and "free some disk space" in line for line in lines)
+    with opened(tmp_path) as journal:
+        entry = only(journal.recent())
+    assert (entry.phase, entry.result) == (Phase.STARTED, None)
