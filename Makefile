@@ -32,7 +32,7 @@ smoke: $(STAMP)
 	@$(BIN)/python -m tests.smoke
 
 bench: $(STAMP)
-	@$(BIN)/python benchmarks/throughput.py
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 # The locked requirements with their hashes first; then our own distributions, which pip cannot check by hash.
 $(STAMP): requirements/dev.txt $(PROJECTS)

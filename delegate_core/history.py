@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from delegate_core.entries import VERSION, read_entries
 from delegate_core.errors import StateError
-from delegate_core.journal import JOURNAL_FILE, LOG_FOLDERS, VERSION, read_entries
 from delegate_core.logs import LogLine, Spool
 from delegate_core.model import Entry
+from delegate_core.statefolder import JOURNAL_FILE, LOG_FOLDERS
 
 __all__ = ["History"]
 
@@ -62,7 +63,7 @@ class History:
                 if version != VERSION:
                     raise StateError(f"the journal {self._file} has version {version}, this program reads {VERSION}")
                 return read_entries(journal, condition, *values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:
             raise StateError(f"the journal {self._file} cannot be read: {error}") from error
 
 

@@ -13,113 +13,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import json
 import os
-import shutil
 import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Self
 
+from delegate_core.entries import SCHEMA, VERSION, dump, read_entries, sane
 from delegate_core.errors import StateError
 from delegate_core.model import Delivery, Entry, JsonValue, Offer, Phase, SessionIdentity, Task, TaskResult
+from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
-__all__ = ["HISTORY", "Journal", "StateFolder"]
+__all__ = ["HISTORY", "Journal"]
 
-VERSION = 1
 HISTORY = 1000
 """How many delivered tasks are kept for a look back."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sessions (key TEXT PRIMARY KEY, identity TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE entries (
-  number INTEGER PRIMARY KEY, task_id TEXT NOT NULL, type TEXT NOT NULL, session TEXT NOT NULL,
-  phase TEXT NOT NULL, offer TEXT, state TEXT, timeout REAL, created REAL NOT NULL, claimed REAL, started REAL,
-  finished REAL, delivered REAL, result TEXT, note TEXT NOT NULL DEFAULT '', progressed INTEGER NOT NULL DEFAULT 0,
-  log TEXT
-);
-CREATE INDEX owed ON entries (phase) WHERE phase NOT IN ('delivered', 'undeliverable');
-CREATE TABLE processes (entry INTEGER NOT NULL, identity TEXT NOT NULL, PRIMARY KEY (entry, identity)) WITHOUT ROWID;
-"""
-
-_ENTRY = (
-    "SELECT number, task_id, type, s.identity AS session, phase, offer, state, timeout, created, claimed, started,"
-    " finished, delivered, result, note, progressed, log FROM entries e JOIN sessions s ON s.key = e.session"
-)
-_SETTLED = ("delivered", "undeliverable")
-
-
-class StateFolder:
-    """A folder that one process owns: the journal, the tasks' folders and their logs.
-
-    Use as a context manager: entering creates and locks it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock: int | None = None
-
-    def __enter__(self) -> Self:
-        """Create and lock the folder.
-
-        Raises:
-            StateError: another process has it, or it cannot be created.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.path.chmod(0o700)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StateError(
-                f"cannot use the state folder {self.path}: {error.strerror}; choose another with --state-dir"
-            ) from error
-        self._take_lock(self._lock)
-        return self
-
-    def _take_lock(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        except BlockingIOError:
-            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            self.__exit__()
-            raise StateError(
-                f"the state folder {self.path} is in use by process {owner}; "
-                "stop that runner, or give this one another --name or --state-dir"
-            ) from None
-        except OSError as error:
-            self.__exit__()
-            raise StateError(
-                f"cannot lock the state folder {self.path}: {error.strerror}; choose another with --state-dir"
-            ) from error
-
-    def __exit__(self, *exception: object) -> None:
-        """Unlock the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def task_folder(self, number: int) -> Path:
-        """Where the task of a journal entry may work. Not created here."""
-        return self.path / "tasks" / str(number)
-
-    def log_folder(self, number: int) -> Path:
-        """Where the log of a journal entry is spooled. Not created here."""
-        return self.path / "logs" / str(number)
-
-    def remove_task(self, number: int) -> None:
-        """Delete a task's folder and all in it."""
-        shutil.rmtree(self.task_folder(number), ignore_errors=True)
-
-    def remove_log(self, number: int) -> None:
-        """Delete a task's spooled log."""
-        shutil.rmtree(self.log_folder(number), ignore_errors=True)
 
 
 class _Batch:
@@ -149,7 +59,7 @@ class Journal:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
-        self._path = folder.path / "journal.sqlite"
+        self._path = folder.path / JOURNAL_FILE
         self._durable = durable
         self._history = history
         self._clock = clock
@@ -191,7 +101,7 @@ class Journal:
     def _create(self) -> None:
         version = self._value("PRAGMA user_version")
         if version == 0:
-            self._connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            self._connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             raise StateError(
                 f"the journal {self._path} has version {version}, this program reads {VERSION}; "
@@ -246,7 +156,7 @@ class Journal:
         number = self._number
         await self._write(
             "INSERT INTO entries (number, task_id, type, session, phase, offer, created) VALUES (?,?,?,?,'intent',?,?)",
-            number, _text(offer.task_id), _text(offer.type), session.key, _dump(offer.detail), self._clock(),
+            number, sane(offer.task_id), sane(offer.type), session.key, dump(offer.detail), self._clock(),
         )  # fmt: skip
         return number
 
@@ -260,7 +170,7 @@ class Journal:
         """Record that the server gave us the task. Durable no later than the next write that is awaited."""
         self._enqueue(
             "UPDATE entries SET phase = 'claimed', type = ?, state = ?, timeout = ?, claimed = ? WHERE number = ?",
-            (_text(task.type), _dump(task.state), task.timeout, self._clock(), number),
+            (sane(task.type), dump(task.state), task.timeout, self._clock(), number),
         )
 
     async def started(self, number: int) -> None:
@@ -273,7 +183,7 @@ class Journal:
 
     async def state(self, number: int, state: JsonValue) -> None:
         """Record the backend's state of a task."""
-        await self._write("UPDATE entries SET state = ? WHERE number = ?", _dump(state), number)
+        await self._write("UPDATE entries SET state = ? WHERE number = ?", dump(state), number)
 
     async def process_started(self, number: int, identity: str) -> None:
         """Record the identity (JSON) of a process group that a task has started."""
@@ -304,7 +214,7 @@ class Journal:
         phase = Phase.UNDELIVERABLE if delivery.kind == "never" else Phase.DELIVERED
         self._enqueue(
             "UPDATE entries SET phase = ?, delivered = ?, note = ? WHERE number = ?",
-            (phase.value, self._clock(), _text(delivery.reason), number),
+            (phase.value, self._clock(), sane(delivery.reason), number),
         )
         self._settled += 1
         if self._settled % 128 == 0:
@@ -312,7 +222,7 @@ class Journal:
 
     def log_stored(self, number: int, reason: str) -> None:
         """Record that the server has the log, or why it stays in its spool."""
-        self._enqueue("UPDATE entries SET log = ? WHERE number = ?", (_text(reason), number))
+        self._enqueue("UPDATE entries SET log = ? WHERE number = ?", (sane(reason), number))
 
     def forget(self, number: int) -> None:
         """Remove an entry that turned out not to be ours. Not awaited: a restart would find that out again."""
@@ -333,11 +243,11 @@ class Journal:
 
     def unfinished(self) -> list[Entry]:
         """What is owed, oldest first: entries neither delivered nor given up."""
-        return self._entries(f"{_ENTRY} WHERE phase NOT IN {_SETTLED} ORDER BY number")
+        return self._entries("WHERE phase NOT IN ('delivered', 'undeliverable') ORDER BY number")
 
     def recent(self, limit: int = 100) -> list[Entry]:
         """The newest entries of any phase, newest first."""
-        return self._entries(f"{_ENTRY} ORDER BY number DESC LIMIT {int(limit)}")
+        return self._entries("ORDER BY number DESC LIMIT ?", limit)
 
     def processes(self, number: int) -> list[str]:
         """The identities (JSON) of the process groups that a task had started and that are not known to be gone."""
@@ -348,11 +258,9 @@ class Journal:
         """How many results wait for their delivery."""
         return int(self._value("SELECT count(*) FROM entries WHERE phase = 'finished'"))
 
-    def _entries(self, sql: str) -> list[Entry]:
+    def _entries(self, condition: str, *values: object) -> list[Entry]:
         try:
-            cursor = self._connection.cursor()
-            cursor.row_factory = sqlite3.Row
-            return [_entry(row) for row in cursor.execute(sql)]
+            return read_entries(self._connection, condition, *values)
         except (sqlite3.Error, ValueError) as error:
             raise self._broken(error) from error
 
@@ -408,33 +316,3 @@ def _roll_back(connection: sqlite3.Connection) -> None:
     with contextlib.suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-
-
-def _dump(value: JsonValue) -> str | None:
-    return None if value is None else json.dumps(value)
-
-
-def _text(text: str) -> str:
-    """A text that the file can hold: half a surrogate pair, as a server may send it, would fail the whole commit."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _load(text: str | None) -> JsonValue:
-    value: JsonValue = None if text is None else json.loads(text)
-    return value
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    given = dict(row)
-    result = given.pop("result")
-    return Entry(
-        **{
-            **given,
-            "session": SessionIdentity.model_validate_json(given["session"]),
-            "phase": Phase(given["phase"]),
-            "offer": _load(given["offer"]),
-            "state": _load(given["state"]),
-            "progressed": bool(given["progressed"]),
-        },
-        result=TaskResult.model_validate_json(result) if result else None,
-    )

@@ -1,13 +1,92 @@
-"""Where a runner keeps its state by default: under the user's state folder, one folder per backend and name."""
+"""The folder in which a runner keeps its state: one process owns it."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import shutil
 from pathlib import Path
+from typing import Self
 
 import platformdirs
 
-__all__ = ["default_state_folder", "state_folder"]
+from delegate_core.errors import StateError
+
+__all__ = ["JOURNAL_FILE", "LOG_FOLDERS", "StateFolder", "default_state_folder", "state_folder"]
+
+JOURNAL_FILE = "journal.sqlite"
+TASK_FOLDERS = "tasks"
+LOG_FOLDERS = "logs"
+"""In it a folder for each journal entry, by its number."""
+
+
+class StateFolder:
+    """A folder that one process owns: the journal, the tasks' folders and their logs.
+
+    Use as a context manager: entering creates and locks it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        """Create and lock the folder.
+
+        Raises:
+            StateError: another process has it, or it cannot be created.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.chmod(0o700)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"cannot use the state folder {self.path}: {error.strerror}; choose another with --state-dir"
+            ) from error
+        self._take_lock(self._lock)
+        return self
+
+    def _take_lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            self.__exit__()
+            raise StateError(
+                f"the state folder {self.path} is in use by process {owner}; "
+                "stop that runner, or give this one another --name or --state-dir"
+            ) from None
+        except OSError as error:
+            self.__exit__()
+            raise StateError(
+                f"cannot lock the state folder {self.path}: {error.strerror}; choose another with --state-dir"
+            ) from error
+
+    def __exit__(self, *exception: object) -> None:
+        """Unlock the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def task_folder(self, number: int) -> Path:
+        """Where the task of a journal entry may work. Not created here."""
+        return self.path / TASK_FOLDERS / str(number)
+
+    def log_folder(self, number: int) -> Path:
+        """Where the log of a journal entry is spooled. Not created here."""
+        return self.path / LOG_FOLDERS / str(number)
+
+    def remove_task(self, number: int) -> None:
+        """Delete a task's folder and all in it."""
+        shutil.rmtree(self.task_folder(number), ignore_errors=True)
+
+    def remove_log(self, number: int) -> None:
+        """Delete a task's spooled log."""
+        shutil.rmtree(self.log_folder(number), ignore_errors=True)
 
 
 def default_state_folder(backend: object, name: str) -> Path:

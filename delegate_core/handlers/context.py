@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["Cancellation", "Surroundings", "TaskContext"]
 
 
+_SHARE = 0.7
+"""Of the time between our deadline and the server's: for ending what runs. The rest is for the report."""
+
+
 class Cancellation:
     """Tells a sync handler that its task is to end. An async handler is cancelled where it awaits, and needs none.
 
@@ -86,17 +90,23 @@ class TaskContext:
     Attributes:
         task: the task itself.
         deadline: when it will be timed out, in seconds on the event loop's clock; None: never.
-        grace: seconds that its processes have between SIGTERM and SIGKILL, and a sync handler to notice its end.
         cancelled: tells a sync handler that its task is to end.
         outlived_by: set while a sync handler's thread goes on after its task's end; fires when the thread ends.
     """
 
     def __init__(
-        self, task: Task, surroundings: Surroundings, *, deadline: float | None = None, grace: float = 10.0
+        self,
+        task: Task,
+        surroundings: Surroundings,
+        *,
+        deadline: float | None = None,
+        grace: float = 10.0,
+        margin: float = float("inf"),
     ) -> None:
         self.task = task
         self.deadline = deadline
-        self.grace = grace
+        self._grace = grace
+        self._margin = margin
         self.cancelled = Cancellation()
         self.outlived_by: anyio.Event | None = None
         self._surroundings = surroundings
@@ -134,6 +144,15 @@ class TaskContext:
         """A clean environment for a child process: PATH, LANG, TZ of this machine, HOME and TMPDIR in `folder`."""
         return clean_environment(self.folder, extra or {})
 
+    @property
+    def grace(self) -> float:
+        """Seconds that its processes have from SIGTERM to SIGKILL, and a sync handler to notice that it is to end.
+
+        After the deadline no more than fits before the server's own: the report has to be there by then.
+        """
+        late = self.deadline is not None and anyio.current_time() >= self.deadline
+        return min(self._grace, self._margin * _SHARE) if late else self._grace
+
     def remaining(self) -> float | None:
         """Seconds until the deadline; None without one."""
         return None if self.deadline is None else max(0.0, self.deadline - anyio.current_time())
@@ -156,7 +175,12 @@ class TaskContext:
             started.append(identity)
             await self._surroundings.process_started(identity)
 
-        spec = replace(spec, grace=min(spec.grace, self.grace), mark=self._surroundings.mark)
+        wanted = spec.grace
+        spec = replace(
+            spec,
+            grace=lambda: min(wanted() if callable(wanted) else wanted, self.grace),
+            mark=self._surroundings.mark,
+        )
         try:
             return await processes.run(spec, on_output=on_output or self._print, on_start=record)
         finally:

@@ -23,7 +23,7 @@ class HttpxTransport:
     """Calls over an `httpx.AsyncClient`.
 
     Keep-alive: an idle connection that has become readable (closed by the server) is dropped before use. One
-    closed in the very moment of writing surfaces, and an idempotent call is then sent once more.
+    closed in the very moment of writing surfaces, and a GET is then sent once more.
 
     Cancellation: raises at once and closes the connection.
 

@@ -38,7 +38,7 @@ class ReqwestTransport:
     """Calls over pyreqwest's asynchronous client, on its own thread and with its own pool.
 
     Keep-alive: reqwest takes no connection that it has seen closed, and sends again by itself what it had not
-    yet begun to write. A connection closed in the very moment of writing surfaces, and an idempotent call is
+    yet begun to write. A connection closed in the very moment of writing surfaces, and a GET is
     then sent once more.
 
     Cancellation: raises at once. But pyreqwest (0.15) does not abort an exchange that it has begun: the
@@ -88,8 +88,12 @@ class ReqwestTransport:
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
+        if self._closed:
+            return
         self._closed = True
-        await self._client.close()
+        client = self._client
+        del self._client  # its idle connections are closed when it goes itself
+        await client.close()
 
     async def _attempt(self, call: Call, seconds: float) -> Reply:
         if self._closed:  # a closed client may still go as far as the socket

@@ -7,13 +7,17 @@ from typing import NamedTuple, Protocol
 from delegate_core.http.errors import Interrupted, TransportError
 from delegate_core.http.reply import Reply
 
-__all__ = ["IDEMPOTENT", "LARGEST_BODY", "Call", "Transport", "carry"]
+__all__ = ["LARGEST_BODY", "REPEATABLE", "Call", "Transport", "carry"]
 
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of a reply's body, decompressed, beyond which it is refused."""
 
-IDEMPOTENT = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PUT"})
-"""Methods that may be sent twice (RFC 9110, 9.2.2): one lost before any reply is sent once more.
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that are sent once more when they were lost before any reply.
+
+PUT and DELETE are idempotent to HTTP (RFC 9110, 9.2.2) but not to control planes that count versions: there a lost
+reply is the caller's to see.
+
 
 A server may close a kept-alive connection at the moment a request goes out on it. Both libraries notice a
 connection closed earlier and take another; what remains is this race.
@@ -74,7 +78,7 @@ async def carry(attempt: Callable[[Call, float], Awaitable[Reply]], call: Call, 
         return await attempt(call, seconds)
     except Interrupted as lost:
         left = seconds - (time.monotonic() - started)
-        if lost.replied or call.method not in IDEMPOTENT or left <= 0:
+        if lost.replied or call.method not in REPEATABLE or left <= 0:
             raise
     try:
         return await attempt(call, left)

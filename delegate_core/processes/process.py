@@ -121,7 +121,10 @@ class _Guard:
             await self.child.exited()
             natural = True
             settled = await self._settled(tree)
-        ending = Ending() if settled else await end_tree(tree, spec.grace, group=identity.pid)
+        ending = Ending()
+        if not settled:
+            grace = spec.grace() if callable(spec.grace) else spec.grace
+            ending = await end_tree(tree, grace, group=identity.pid)
         return self._exit(ending, natural=natural)
 
     async def _settled(self, tree: Tree) -> bool:

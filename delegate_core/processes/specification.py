@@ -1,6 +1,6 @@
 """What to start, and how it ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -22,7 +22,8 @@ class ProcessSpec:
         cwd: its working directory.
         env: its whole environment: nothing of the runner's own is inherited. The mark is added.
         stdin: what it reads from its standard input; None is the empty input of /dev/null.
-        grace: seconds between SIGTERM and SIGKILL when it has to be ended; 0 is SIGKILL at once.
+        grace: seconds between SIGTERM and SIGKILL when it has to be ended; 0 is SIGKILL at once. Or a function
+            that says them when it comes to that.
         linger: seconds that its descendants have, after it exited, to finish and close its output.
         merge_stderr: its standard error goes into its standard output, in the order of writing.
         mark: what finds its descendants; unique.
@@ -32,7 +33,7 @@ class ProcessSpec:
     cwd: Path
     env: Mapping[str, str] = field(repr=False)
     stdin: bytes | None = field(default=None, repr=False)
-    grace: float = 10.0
+    grace: float | Callable[[], float] = 10.0
     linger: float = 0.5
     merge_stderr: bool = True
     mark: str = field(default_factory=lambda: uuid4().hex)

@@ -10,12 +10,13 @@ import anyio
 
 from delegate_core.errors import Interrupt
 from delegate_core.handlers import HandlerRegistry, TaskContext
-from delegate_core.journal import Journal, StateFolder
+from delegate_core.journal import Journal
 from delegate_core.model import Session, Task, TaskResult
 from delegate_core.plugins import Observer, Plugins
 from delegate_core.runner.backend import Backend
 from delegate_core.runner.slots import Slots
 from delegate_core.settings import RunnerSettings
+from delegate_core.statefolder import StateFolder
 
 if TYPE_CHECKING:
     from delegate_core.runner.execution import Execution

@@ -82,8 +82,15 @@ class Execution:
     @property
     def timeout(self) -> float:
         """Seconds from start to our own deadline: a margin before the server's, so that our answer counts."""
-        granted = self.task.timeout or self.core.settings.default_timeout
-        return granted - min(5.0, granted * 0.1)
+        return self._granted - self._margin
+
+    @property
+    def _granted(self) -> float:
+        return self.task.timeout or self.core.settings.default_timeout
+
+    @property
+    def _margin(self) -> float:
+        return min(5.0, self._granted * 0.1)
 
     @property
     def outlived_by(self) -> anyio.Event | None:
@@ -137,7 +144,9 @@ class Execution:
         return TaskResult.cancelled(self.cause) if self.cause else TaskResult.timed_out(self.timeout)
 
     async def _dispatched(self, deadline: float) -> TaskResult:
-        self._context = TaskContext(self.task, self, deadline=deadline, grace=self.core.settings.grace)
+        self._context = TaskContext(
+            self.task, self, deadline=deadline, grace=self.core.settings.grace, margin=self._margin
+        )
         if not self.core.backend.watches:
             return await self._answer(self._context)
         async with anyio.create_task_group() as group:

@@ -22,7 +22,7 @@ from delegate_core.errors import (
 )
 from delegate_core.handlers import HandlerRegistry, load_handlers
 from delegate_core.handlers.script import script
-from delegate_core.journal import Journal, StateFolder
+from delegate_core.journal import Journal
 from delegate_core.model import CancelCause, Registration, Session
 from delegate_core.plugins import Plugins
 from delegate_core.runner.backend import Backend
@@ -36,7 +36,7 @@ from delegate_core.runner.recovery import Recovery
 from delegate_core.runner.slots import Slots
 from delegate_core.runner.snapshot import RunningTask, Snapshot
 from delegate_core.settings import RunnerSettings
-from delegate_core.statefolder import default_state_folder
+from delegate_core.statefolder import StateFolder, default_state_folder
 
 __all__ = ["Runner"]
 

@@ -131,7 +131,8 @@ def test_an_interrupted_program_leaves_the_journal_as_it_is(tmp_path: Path) -> N
                 group.start_soon(run, Runner(MemoryBackend(server), {"work": work}, settings=settings, state_dir=state))
                 await running.wait()
                 group.cancel_scope.cancel()
-            from delegate_core.journal import Journal, StateFolder
+            from delegate_core.journal import Journal
+            from delegate_core.statefolder import StateFolder
             with StateFolder(state) as folder, Journal(folder) as journal:
                 tell(phases=[entry.phase for entry in journal.unfinished()])
             tell(registered=server.runners(), reported=server.tasks[task_id].finals)

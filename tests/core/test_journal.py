@@ -16,8 +16,9 @@ import anyio
 import pytest
 
 from delegate_core.errors import StateError
-from delegate_core.journal import Journal, StateFolder
+from delegate_core.journal import Journal
 from delegate_core.model import Delivery, Entry, Offer, Phase, SessionIdentity, Task, TaskResult
+from delegate_core.statefolder import StateFolder
 
 SESSION = SessionIdentity(server="https://ci.example", account="acme", runner_id="r1", details={"n": 1})
 
@@ -168,7 +169,7 @@ async def test_half_a_surrogate_pair_from_a_server_does_not_break_the_journal(jo
 def test_a_second_process_is_refused_and_told_who_has_the_folder(tmp_path: Path) -> None:
     code = f"""
         from pathlib import Path
-        from delegate_core.journal import StateFolder
+        from delegate_core.statefolder import StateFolder
         with StateFolder(Path({str(tmp_path)!r})):
             print("locked", flush=True)
             input()
@@ -239,7 +240,8 @@ async def test_a_newer_version_is_refused_with_the_cure(tmp_path: Path) -> None:
 _WRITER = """
     import anyio, sys
     from pathlib import Path
-    from delegate_core.journal import Journal, StateFolder
+    from delegate_core.journal import Journal
+    from delegate_core.statefolder import StateFolder
     from delegate_core.model import Offer, SessionIdentity, Task, TaskResult
 
     async def main():
@@ -275,7 +277,8 @@ _FULL = """
     import anyio, resource, signal, sys
     from pathlib import Path
     from delegate_core.errors import StateError
-    from delegate_core.journal import Journal, StateFolder
+    from delegate_core.journal import Journal
+    from delegate_core.statefolder import StateFolder
     from delegate_core.model import Delivery, Offer, SessionIdentity, Task, TaskResult
 
     async def main():

@@ -13,8 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from delegate_core.journal import Journal, StateFolder
+from delegate_core.journal import Journal
 from delegate_core.model import Delivery, Offer, Phase, SessionIdentity, Task, TaskResult
+from delegate_core.statefolder import StateFolder
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-10, 10) | st.text(max_size=5),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from delegate_core.journal import Journal, StateFolder
+from delegate_core.journal import Journal
 from delegate_core.model import (
     CancelCause,
     Delivery,
@@ -19,6 +19,7 @@ from delegate_core.model import (
     Task,
     TaskResult,
 )
+from delegate_core.statefolder import StateFolder
 from delegate_core.testing.bench import Bench
 from tests.core.scripted_backend import Scripted, echo
 

@@ -11,9 +11,10 @@ import anyio
 from delegate_core import Runner
 from delegate_core.errors import DelegateError
 from delegate_core.http import TlsOptions, open_transport
-from delegate_core.journal import Journal, StateFolder
+from delegate_core.journal import Journal
 from delegate_core.model import Entry
 from delegate_core.settings import RunnerSettings
+from delegate_core.statefolder import StateFolder
 from delegate_harness import HarnessBackend
 from delegate_harness.auth import MadeTokens
 from delegate_harness.client import ManagerClient

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from delegate_core.model import Ended, Offer, Outcome, Task
+from delegate_core.model import CancelCause, Ended, Offer, Outcome, Task, TaskResult
+from delegate_harness.aborts import Aborts
 from delegate_harness.claiming import PAUSES, claim, log_key
 from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Submission, Verdict
 from delegate_harness.session import HarnessSession
@@ -40,7 +42,7 @@ async def test_a_task_that_is_not_to_be_had_is_forgotten_at_once(
     scripted: ScriptedManager, session: HarnessSession, answer: tuple[int, Any]
 ) -> None:
     scripted.on("acquire", answer)
-    assert await claim(session, Offer("t1", "fib"), again=False) is None
+    assert await claim(session, Offer("t1", "fib"), Aborts(), again=False) is None
     assert len(scripted.calls) == 1
 
 
@@ -49,7 +51,7 @@ async def test_after_a_lost_reply_the_same_answer_is_asked_again(
     scripted: ScriptedManager, session: HarnessSession, answer: tuple[int, Any]
 ) -> None:
     scripted.on("acquire", answer, answer, answer, lambda call: (200, package(call)))
-    claimed = await claim(session, Offer("t1", "fib"), again=True, pauses=[0.0] * 5)
+    claimed = await claim(session, Offer("t1", "fib"), Aborts(), again=True, pauses=[0.0] * 5)
     assert isinstance(claimed, Task)
     assert len(scripted.calls) == 4
 
@@ -57,7 +59,7 @@ async def test_after_a_lost_reply_the_same_answer_is_asked_again(
 async def test_after_a_lost_reply_it_is_forgotten_in_the_end(
     scripted: ScriptedManager, session: HarnessSession
 ) -> None:
-    assert await claim(session, Offer("t1", "fib"), again=True, pauses=[0.0] * 5) is None
+    assert await claim(session, Offer("t1", "fib"), Aborts(), again=True, pauses=[0.0] * 5) is None
     assert len(scripted.calls) == 6
     assert 120 <= sum(PAUSES) <= 240, "some minutes"
 
@@ -67,12 +69,12 @@ async def test_a_package_for_another_instance_is_not_run(
     scripted: ScriptedManager, session: HarnessSession, delegate: object
 ) -> None:
     scripted.on("acquire", lambda call: (200, package(call, delegate=delegate)))
-    assert await claim(session, Offer("t1", "fib"), again=False) is None
+    assert await claim(session, Offer("t1", "fib"), Aborts(), again=False) is None
 
 
 async def test_a_package_of_another_task_is_not_run(scripted: ScriptedManager, session: HarnessSession) -> None:
     scripted.on("acquire", lambda call: (200, package(call, id="t2")))
-    assert await claim(session, Offer("t1", "fib"), again=False) is None
+    assert await claim(session, Offer("t1", "fib"), Aborts(), again=False) is None
 
 
 @pytest.mark.parametrize("name", ["secret_details", "encryption_configs"])
@@ -80,7 +82,7 @@ async def test_secrets_that_we_would_have_to_decrypt_are_rejected_clearly(
     scripted: ScriptedManager, session: HarnessSession, name: str
 ) -> None:
     scripted.on("acquire", lambda call: (200, package(call, **{name: {"uuid": {"config": "h1dden"}}})))
-    claimed = await claim(session, Offer("t1", "fib"), again=False)
+    claimed = await claim(session, Offer("t1", "fib"), Aborts(), again=False)
     assert isinstance(claimed, Ended)
     assert claimed.result.outcome is Outcome.REJECTED
     assert "decrypt" in claimed.result.error
@@ -90,7 +92,7 @@ async def test_secrets_that_we_would_have_to_decrypt_are_rejected_clearly(
 async def test_a_package_becomes_a_task(scripted: ScriptedManager, session: HarnessSession) -> None:
     logging = {"token": "l0g", "abstractions": {"accountId": "a", "stage": "s t"}}
     scripted.on("acquire", lambda call: (200, package(call, secrets=["p4ss", None, 7], logging=logging)))
-    task = await claim(session, Offer("t1", "fib"), again=False)
+    task = await claim(session, Offer("t1", "fib"), Aborts(), again=False)
     assert isinstance(task, Task)
     assert (task.id, task.type, task.data, task.timeout, task.masks) == ("t1", "fib", {"n": 1}, 60.0, ("p4ss",))
     assert task.state == {"form": "legacy", "log_key": "accountId:a/stage:s t"}
@@ -103,7 +105,7 @@ async def test_no_timeout_leaves_it_to_the_settings(
     scripted: ScriptedManager, session: HarnessSession, told: int | None
 ) -> None:
     scripted.on("acquire", lambda call: (200, package(call, timeout=told)))
-    task = await claim(session, Offer("t1", "fib"), again=False)
+    task = await claim(session, Offer("t1", "fib"), Aborts(), again=False)
     assert isinstance(task, Task)
     assert task.timeout is None
 
@@ -189,3 +191,24 @@ async def test_an_odd_id_survives_the_whole_way(scripted: ScriptedManager, tmp_p
         call = await scripted.seen("result")
     assert call.target.startswith("/api/agent/v2/tasks/a%2Fb%20c%25%C3%A4/delegates/dlg1?")
     assert call.json()["id"] == "a/b c%ä"
+
+
+async def test_an_abort_says_that_a_task_is_ours_though_the_replies_were_lost(
+    scripted: ScriptedManager, session: HarnessSession
+) -> None:
+    """It is not waited for the next try, which is a minute away."""
+    scripted.on("acquire", (500, "<html>"))
+    aborts = Aborts()
+    answers: list[object] = []
+
+    async def ask() -> None:
+        answers.append(await claim(session, Offer("t1", "fib"), aborts, again=True, pauses=[60.0]))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await eventually(lambda: bool(scripted.calls))
+            aborts.add("t1")
+    (answer,) = answers
+    assert isinstance(answer, Ended)
+    assert (answer.task.id, answer.result) == ("t1", TaskResult.cancelled(CancelCause.SERVER))

@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from delegate_core.model import Entry, Finish, Forget, Phase, Run, SessionIdentity, TaskResult
+from delegate_harness.aborts import Aborts
 from delegate_harness.claiming import recover
 from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Submission, Verdict
 from tests.harness.handlers import Gate, fib
@@ -25,7 +26,7 @@ def entry_of(phase: Phase, *, claimed: float | None = None) -> Entry:
 
 async def test_what_had_started_is_over(scripted: ScriptedManager) -> None:
     async with session_at(scripted) as session:
-        assert await recover(session, entry_of(Phase.STARTED)) == Finish(TaskResult.lost_in_crash())
+        assert await recover(session, entry_of(Phase.STARTED), Aborts()) == Finish(TaskResult.lost_in_crash())
     assert scripted.calls == []
 
 
@@ -33,7 +34,7 @@ async def test_what_had_started_is_over(scripted: ScriptedManager) -> None:
 async def test_what_may_be_ours_is_asked_for_and_runs_in_the_time_left(scripted: ScriptedManager, phase: Phase) -> None:
     scripted.on("acquire", lambda call: (200, package(call)))
     async with session_at(scripted) as session:
-        decision = await recover(session, entry_of(phase, claimed=time.time() - 20))
+        decision = await recover(session, entry_of(phase, claimed=time.time() - 20), Aborts())
     assert isinstance(decision, Run)
     assert decision.task.timeout == pytest.approx(40, abs=2)
 
@@ -41,7 +42,7 @@ async def test_what_may_be_ours_is_asked_for_and_runs_in_the_time_left(scripted:
 async def test_what_has_no_time_left_is_timed_out(scripted: ScriptedManager) -> None:
     scripted.on("acquire", lambda call: (200, package(call)))
     async with session_at(scripted) as session:
-        decision = await recover(session, entry_of(Phase.CLAIMED, claimed=time.time() - 59.5))
+        decision = await recover(session, entry_of(Phase.CLAIMED, claimed=time.time() - 59.5), Aborts())
     assert isinstance(decision, Finish)
     assert decision.result.error == "timed out after 60s"
 
@@ -49,14 +50,14 @@ async def test_what_has_no_time_left_is_timed_out(scripted: ScriptedManager) -> 
 async def test_a_clock_set_back_gives_no_time_away(scripted: ScriptedManager) -> None:
     scripted.on("acquire", lambda call: (200, package(call)))
     async with session_at(scripted) as session:
-        decision = await recover(session, entry_of(Phase.CLAIMED, claimed=time.time() + 3600))
+        decision = await recover(session, entry_of(Phase.CLAIMED, claimed=time.time() + 3600), Aborts())
     assert isinstance(decision, Run)
     assert decision.task.timeout == 60
 
 
 async def test_what_the_manager_does_not_give_again_is_forgotten(scripted: ScriptedManager) -> None:
     async with session_at(scripted) as session:
-        assert isinstance(await recover(session, entry_of(Phase.INTENT), pauses=[0.0, 0.0]), Forget)
+        assert isinstance(await recover(session, entry_of(Phase.INTENT), Aborts(), pauses=[0.0, 0.0]), Forget)
     assert len(scripted.calls) == 3
 
 

@@ -222,3 +222,16 @@ async def test_a_runner_without_work_leaves_no_descriptor_behind(delegate: Comma
         with anyio.fail_after(10):
             while len([fd async for fd in fds.iterdir()]) > before + 2:  # noqa: ASYNC110 - nothing tells of a closed descriptor
                 await anyio.sleep(0.05)
+
+
+async def test_a_stubborn_process_is_timed_out_before_the_server_does_it(
+    delegate: Command, manager: EmbeddedManager
+) -> None:
+    """It ignores SIGTERM, and the grace is longer than the time between our deadline and the server's."""
+    async with delegate.started(*RUN, "--grace", "60s", **manager_settings(manager)):
+        stubborn = {"commands": ["trap '' TERM", "while true; do sleep 0.05; done"]}
+        task_id = manager.submit(Submission("script", stubborn, timeout_ms=4000))
+        outcome = (await manager.wait_finished(task_id)).outcome
+    assert outcome is not None
+    assert outcome.verdict is Verdict.FAILED
+    assert outcome.message == "timed out after 3.6s"

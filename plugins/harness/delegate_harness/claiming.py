@@ -5,10 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-import anyio
 from pydantic import Field, SecretStr
 
-from delegate_core.model import Ended, Entry, Finish, Forget, JsonValue, Offer, Phase, Run, Task, TaskResult
+from delegate_core.model import (
+    CancelCause,
+    Ended,
+    Entry,
+    Finish,
+    Forget,
+    JsonValue,
+    Offer,
+    Phase,
+    Run,
+    Task,
+    TaskResult,
+)
+from delegate_harness.aborts import Aborts
 from delegate_harness.session import HarnessSession
 from delegate_harness.wire import AcquiredTask
 
@@ -28,18 +40,20 @@ class HarnessTask(Task):
 
 
 async def claim(
-    session: HarnessSession, offer: Offer, *, again: bool, pauses: Iterable[float] = PAUSES
+    session: HarnessSession, offer: Offer, aborts: Aborts, *, again: bool, pauses: Iterable[float] = PAUSES
 ) -> Task | Ended | None:
     """Acquire a task.
 
     Asked ``again``, a reply was lost: the manager gives a task again to the instance that has it. Its "not available"
-    is the same answer as for an error of its own, so it is believed only after some minutes.
+    is the same answer as for an error of its own, so it is believed only after some minutes. An abort that comes
+    meanwhile says that the task is ours, and over.
     """
     acquired = await _acquire(session, offer.task_id)
     for pause in pauses if again else ():
         if acquired is not None:
             break
-        await anyio.sleep(pause)
+        if await aborts.wait_for(offer.task_id, pause):
+            return Ended(Task(id=offer.task_id, type=offer.type), TaskResult.cancelled(CancelCause.SERVER))
         acquired = await _acquire(session, offer.task_id)
     return None if acquired is None else _accept(acquired, offer)
 
@@ -84,15 +98,17 @@ def log_key(acquired: AcquiredTask) -> str:
     return "/".join(f"{name}:{value}" for name, value in acquired.logging.abstractions.items())
 
 
-async def recover(session: HarnessSession, entry: Entry, *, pauses: Iterable[float] = PAUSES) -> Run | Finish | Forget:
+async def recover(
+    session: HarnessSession, entry: Entry, aborts: Aborts, *, pauses: Iterable[float] = PAUSES
+) -> Run | Finish | Forget:
     """After a restart: what had started is over; what was claimed, or may have been, is asked for again."""
     if entry.phase is Phase.STARTED:
         return Finish(TaskResult.lost_in_crash())
-    answer = await claim(session, Offer(entry.task_id, entry.type, entry.offer), again=True, pauses=pauses)
+    answer = await claim(session, Offer(entry.task_id, entry.type, entry.offer), aborts, again=True, pauses=pauses)
     if answer is None:
         return Forget("the manager does not give it to us again")
     if isinstance(answer, Ended):
-        return Finish(answer.result)
+        return Finish(answer.result, answer.task)
     return _in_time(answer, entry)
 
 
@@ -102,5 +118,5 @@ def _in_time(task: Task, entry: Entry) -> Run | Finish:
         return Run(task)
     left = task.timeout - (time.time() - (entry.claimed or entry.created))
     if left < _LEAST_TIME:
-        return Finish(TaskResult.timed_out(task.timeout))
+        return Finish(TaskResult.timed_out(task.timeout), task)
     return Run(task.model_copy(update={"timeout": min(left, task.timeout)}))

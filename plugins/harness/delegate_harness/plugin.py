@@ -30,6 +30,7 @@ from delegate_core.model import (
 from delegate_core.runner import Inbox
 from delegate_core.settings import RunnerSettings, Settings
 from delegate_harness import claiming
+from delegate_harness.aborts import Aborts
 from delegate_harness.auth import MadeTokens, ReadyToken
 from delegate_harness.client import ManagerClient, parse_endpoint
 from delegate_harness.logs import open_sink
@@ -67,6 +68,7 @@ class HarnessBackend:
         self._in_use = False
         """Whether a session has the client, and will close it."""
         self._shunned = Shunned()
+        self._aborts = Aborts()
 
     @hookimpl
     async def authenticate(self, settings: RunnerSettings) -> Credentials:
@@ -125,12 +127,12 @@ class HarnessBackend:
     async def fetch_tasks(self, session: HarnessSession, inbox: Inbox) -> None:
         """Poll task-events."""
         interval = self._runner.poll_interval or _POLL_INTERVAL
-        await Poller(session, inbox, self._shunned, interval=interval).run()
+        await Poller(session, inbox, self._shunned, self._aborts, interval=interval).run()
 
     @hookimpl
     async def claim(self, session: HarnessSession, offer: Offer, again: bool) -> Task | Ended | None:  # noqa: FBT001 - the spec's
         """Acquire."""
-        claimed = await claiming.claim(session, offer, again=again)
+        claimed = await claiming.claim(session, offer, self._aborts, again=again)
         if claimed is not None:
             self._reporter.claimed(offer.task_id)
         return claimed
@@ -148,7 +150,7 @@ class HarnessBackend:
     @hookimpl
     async def recover(self, session: HarnessSession, entry: Entry) -> Run | Finish | Forget:
         """Acquire again, or end."""
-        decision = await claiming.recover(session, entry)
+        decision = await claiming.recover(session, entry, self._aborts)
         if entry.phase is not Phase.STARTED and not isinstance(decision, Forget):
             self._reporter.claimed(entry.task_id)
         return decision

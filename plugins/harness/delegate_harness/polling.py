@@ -11,6 +11,7 @@ import anyio
 from delegate_core.model import Offer, Settled
 from delegate_core.pacing import Pace
 from delegate_core.runner import Inbox
+from delegate_harness.aborts import Aborts
 from delegate_harness.wire import ABORT, TaskEvent
 
 if TYPE_CHECKING:
@@ -34,11 +35,14 @@ class Poller:
     are passed on before anything else.
     """
 
-    def __init__(self, session: HarnessSession, inbox: Inbox, shunned: Shunned, *, interval: float) -> None:
+    def __init__(
+        self, session: HarnessSession, inbox: Inbox, shunned: Shunned, aborts: Aborts, *, interval: float
+    ) -> None:
         self._session = session
         self._inbox = inbox
         self._pace = Pace(idle=interval)
         self._shunned = shunned
+        self._aborts = aborts
         self._listed: dict[str, TaskEvent] = {}
         self._offered: set[str] = set()
         """Offers that are not settled yet."""
@@ -75,6 +79,7 @@ class Poller:
             if not event.task_id:
                 continue
             if event.event_type == ABORT:
+                self._aborts.add(event.task_id)
                 self._inbox.cancel(event.task_id, "aborted by the manager")
             elif not self._shunned.holds(event.task_id, now):
                 free.append(event)

@@ -1,0 +1,73 @@
+"""The journal's tables, and its rows as entries."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from delegate_core.model import Entry, JsonValue, Phase, SessionIdentity, TaskResult
+
+__all__ = ["SCHEMA", "VERSION", "dump", "read_entries", "sane"]
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (key TEXT PRIMARY KEY, identity TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE entries (
+  number INTEGER PRIMARY KEY, task_id TEXT NOT NULL, type TEXT NOT NULL, session TEXT NOT NULL,
+  phase TEXT NOT NULL, offer TEXT, state TEXT, timeout REAL, created REAL NOT NULL, claimed REAL, started REAL,
+  finished REAL, delivered REAL, result TEXT, note TEXT NOT NULL DEFAULT '', progressed INTEGER NOT NULL DEFAULT 0,
+  log TEXT
+);
+CREATE INDEX owed ON entries (phase) WHERE phase NOT IN ('delivered', 'undeliverable');
+CREATE TABLE processes (entry INTEGER NOT NULL, identity TEXT NOT NULL, PRIMARY KEY (entry, identity)) WITHOUT ROWID;
+"""
+
+_ENTRY = (
+    "SELECT number, task_id, type, s.identity AS session, phase, offer, state, timeout, created, claimed, started,"
+    " finished, delivered, result, note, progressed, log FROM entries e JOIN sessions s ON s.key = e.session"
+)
+
+
+def read_entries(connection: sqlite3.Connection, condition: str, *values: object) -> list[Entry]:
+    """The entries that fulfil an SQL condition.
+
+    Raises:
+        sqlite3.Error: the file cannot be read.
+        ValueError: a row is damaged.
+    """
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    return [_entry(row) for row in cursor.execute(f"{_ENTRY} {condition}", values)]
+
+
+def dump(value: JsonValue) -> str | None:
+    """A value for a column of JSON."""
+    return None if value is None else json.dumps(value)
+
+
+def sane(text: str) -> str:
+    """A text that the file can hold: half a surrogate pair, as a server may send it, would fail the whole commit."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _load(text: str | None) -> JsonValue:
+    value: JsonValue = None if text is None else json.loads(text)
+    return value
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    given = dict(row)
+    result = given.pop("result")
+    return Entry(
+        **{
+            **given,
+            "session": SessionIdentity.model_validate_json(given["session"]),
+            "phase": Phase(given["phase"]),
+            "offer": _load(given["offer"]),
+            "state": _load(given["state"]),
+            "progressed": bool(given["progressed"]),
+        },
+        result=TaskResult.model_validate_json(result) if result else None,
+    )
