@@ -9,7 +9,8 @@ import pytest
 
 from delegate_core.model import CancelCause, Ended, Offer, Outcome, Task, TaskResult
 from delegate_harness.aborts import Aborts
-from delegate_harness.claiming import PAUSES, claim, log_key
+from delegate_harness.claiming import PAUSES, claim
+from delegate_harness.logtarget import target_of
 from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Submission, Verdict
 from delegate_harness.session import HarnessSession
 from delegate_harness.wire import AcquiredTask
@@ -112,8 +113,43 @@ async def test_no_timeout_leaves_it_to_the_settings(
 
 def test_a_log_key_joins_the_abstractions_in_their_order() -> None:
     package = {"id": "t", "logging": {"abstractions": {"b": "2", "a": "1"}}}
-    assert log_key(AcquiredTask.model_validate(package)) == "b:2/a:1"
-    assert log_key(AcquiredTask()) == ""
+    assert target_of(AcquiredTask.model_validate(package)).key == "b:2/a:1"
+    assert target_of(AcquiredTask()).key == ""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"log_key": "k", "log_config": {"url": "http://logs", "token": "t0k", "indirect_upload": True}},
+        {
+            "setup_vm_request": {
+                "log_key": "k",
+                "setup_request": {"log_config": {"url": "http://logs", "token": "t0k", "indirect_upload": True}},
+            }
+        },
+        {
+            "log_config": {"url": "http://logs", "token": "t0k", "indirect_upload": True},
+            "execute_step_request": {"start_step_request": {"log_key": "k"}},
+        },
+    ],
+)
+def test_a_ci_task_names_its_log_in_its_data(data: dict[str, Any]) -> None:
+    package = {"id": "t", "data": data, "logging": {"token": "other", "abstractions": {"a": "1"}}}
+    target = target_of(AcquiredTask.model_validate(package))
+    assert (target.url, target.token.get_secret_value(), target.key, target.indirect) == (
+        "http://logs",
+        "t0k",
+        "k",
+        True,
+    )
+    assert "t0k" not in repr(target)
+
+
+@pytest.mark.parametrize("data", [None, [], "text", {"log_config": 1, "log_key": 2}, {"setup_vm_request": []}])
+def test_odd_data_leaves_the_log_to_the_logging_section(data: Any) -> None:
+    package = {"id": "t", "data": data, "logging": {"token": "other", "abstractions": {"a": "1"}}}
+    target = target_of(AcquiredTask.model_validate(package))
+    assert (target.url, target.token.get_secret_value(), target.key) == ("", "other", "a:1")
 
 
 # ---------------------------------------------------------------------- through a runner

@@ -257,6 +257,18 @@ async def test_a_task_without_a_token_has_one_asked_for(scripted: ScriptedManage
     assert scripted.named("log-write")[0].headers["x-harness-token"] == "asked-for"
 
 
+async def test_a_task_that_names_its_log_service_is_logged_there(scripted: ScriptedManager, tmp_path: Path) -> None:
+    """Though the settings name none; and indirectly, as it asks."""
+    scripted.lists(event("t1"))
+    config = {"url": f"{scripted.url}/logs", "token": "of-the-data", "indirect_upload": True}
+    data = {"log_key": "ci/step", "log_config": config}
+    scripted.on("acquire", lambda call: (200, package(call, data=data)))
+    async with running(scripted, tmp_path, {"fib": talk}, backend={"log_url": None}):
+        await scripted.seen("log-close")
+    assert scripted.named("blob-put")[0].headers["x-harness-token"] == "of-the-data"
+    assert not scripted.named("blob-link")
+
+
 async def test_no_token_goes_to_the_upload_link(scripted: ScriptedManager, tmp_path: Path) -> None:
     async with logging(scripted, tmp_path, "of-the-task"):
         upload = await scripted.seen("blob-upload")

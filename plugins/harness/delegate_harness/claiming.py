@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from delegate_core.model import (
     CancelCause,
@@ -21,10 +21,11 @@ from delegate_core.model import (
     TaskResult,
 )
 from delegate_harness.aborts import Aborts
+from delegate_harness.logtarget import LogTarget, target_of
 from delegate_harness.session import HarnessSession
 from delegate_harness.wire import AcquiredTask
 
-__all__ = ["PAUSES", "HarnessTask", "claim", "log_key", "recover"]
+__all__ = ["PAUSES", "HarnessTask", "claim", "recover"]
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0, 30.0)
 """Seconds before each further acquire of a task whose reply was lost, while the answer is "not available"."""
@@ -34,9 +35,9 @@ _LEAST_TIME = 1.0
 
 
 class HarnessTask(Task):
-    """A task with what must not be journaled: the token for its log."""
+    """A task with what must not be journaled: where its log goes, with the token for it."""
 
-    log_token: SecretStr = Field(SecretStr(""), exclude=True)
+    log: LogTarget = Field(LogTarget(), exclude=True)
 
 
 async def claim(
@@ -79,9 +80,10 @@ def _accept(acquired: AcquiredTask, offer: Offer) -> Task | Ended:
 
 
 def _task(acquired: AcquiredTask, offer: Offer) -> HarnessTask:
+    log = target_of(acquired)
     state: dict[str, JsonValue] = {"form": "runner" if acquired.runner_response else "legacy"}
-    if key := log_key(acquired):
-        state["log_key"] = key
+    if log.key:
+        state["log_key"] = log.key
     return HarnessTask(
         id=acquired.id,
         type=acquired.type or offer.type,
@@ -89,13 +91,8 @@ def _task(acquired: AcquiredTask, offer: Offer) -> HarnessTask:
         timeout=acquired.timeout / 1000 if acquired.timeout > 0 else None,
         masks=tuple(value for value in acquired.secrets if isinstance(value, str)),
         state=state,
-        log_token=SecretStr(acquired.logging.token),
+        log=log,
     )
-
-
-def log_key(acquired: AcquiredTask) -> str:
-    """The log's base key: the abstractions in their order, ``name:value`` joined by slashes."""
-    return "/".join(f"{name}:{value}" for name, value in acquired.logging.abstractions.items())
 
 
 async def recover(

@@ -16,6 +16,7 @@ from delegate_core.http import Reply, Transport, TransportError
 from delegate_core.logs import LogLine, LogSink, Spool, Stored
 from delegate_core.model import Task
 from delegate_harness.claiming import HarnessTask
+from delegate_harness.logtarget import LogTarget
 
 if TYPE_CHECKING:
     from delegate_harness.session import HarnessSession
@@ -46,14 +47,14 @@ class LogServiceFault(Exception):
 async def open_sink(session: HarnessSession, task: Task, stream: str, address: str | None) -> LogSink | None:
     """Open the log of a task, or of one of its steps. None: there is no service, or the task names no log.
 
-    The token comes with the task; without one the manager is asked for it.
+    Address and token come with the task; else the address is ``address``, and the manager is asked for a token.
     """
-    key = _key(task, stream)
+    target = task.log if isinstance(task, HarnessTask) else LogTarget()
+    key, address = _key(task, stream), target.url or address
     if not address or not key:
         return None
-    token = task.log_token.get_secret_value() if isinstance(task, HarnessTask) else ""
-    token = token or await session.client.logging_token()
-    service = LogService(session.client.transport, address, session.client.account_id, token)
+    token = target.token.get_secret_value() or await session.client.logging_token()
+    service = LogService(session.client.transport, address, session.client.account_id, token, indirect=target.indirect)
     await service.open(key)
     return ServiceSink(service, key)
 
@@ -66,7 +67,8 @@ def _key(task: Task, stream: str) -> str:
 class LogService:
     """Calls of one account to one log service. Keys hold slashes and colons and are escaped here."""
 
-    def __init__(self, transport: Transport, base: str, account_id: str, token: str) -> None:
+    def __init__(self, transport: Transport, base: str, account_id: str, token: str, *, indirect: bool = False) -> None:
+        self._indirect = indirect
         self._transport = transport
         self._base = base.rstrip("/")
         self._account_id = account_id
@@ -90,7 +92,10 @@ class LogService:
         await self._call("DELETE", "/stream", key, timeout=_CLOSE_TIMEOUT, more=more)
 
     async def upload(self, key: str, body: bytes) -> None:
-        """The whole log, to a link that the service gives, or where that fails, to the service itself."""
+        """The whole log, to a link from the service; where that fails or must not be, to the service itself."""
+        if self._indirect:
+            await self._call("POST", "/blob", key, body, timeout=_UPLOAD_TIMEOUT)
+            return
         try:
             reply = await self._call("POST", "/blob/link/upload", key, timeout=_OPEN_TIMEOUT)
             link = str(reply.json()["link"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import cast
 
@@ -42,6 +43,8 @@ from delegate_harness.settings import HarnessSettings
 
 __all__ = ["HarnessBackend"]
 
+_log = logging.getLogger(__name__)
+
 _POLL_INTERVAL = 3.0
 _CLOSING = 5.0
 
@@ -69,6 +72,7 @@ class HarnessBackend:
         """Whether a session has the client, and will close it."""
         self._shunned = Shunned()
         self._aborts = Aborts()
+        self._said = False
 
     @hookimpl
     async def authenticate(self, settings: RunnerSettings) -> Credentials:
@@ -90,7 +94,13 @@ class HarnessBackend:
         finally:
             if not registered:
                 await self._close_unused()
+        self._say_where_logs_go()
         return session
+
+    def _say_where_logs_go(self) -> None:
+        if self.settings.log_url is None and not self._said:
+            self._said = True
+            _log.info("no --log-url: logs stay here unless a task names a log service; see `delegate tasks logs`")
 
     def _connect(self, tokens: MadeTokens | ReadyToken) -> ManagerClient:
         """The client: one pool of connections for all sessions.
