@@ -20,7 +20,6 @@ CREATE TABLE entries (
   finished REAL, delivered REAL, result TEXT, note TEXT NOT NULL DEFAULT '', progressed INTEGER NOT NULL DEFAULT 0,
   log TEXT
 );
-CREATE INDEX owed ON entries (phase) WHERE phase NOT IN ('delivered', 'undeliverable');
 CREATE TABLE processes (entry INTEGER NOT NULL, identity TEXT NOT NULL, PRIMARY KEY (entry, identity)) WITHOUT ROWID;
 """
 

@@ -68,6 +68,7 @@ class Journal:
         self._batch: _Batch | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._sessions: set[str] = set()
+        self._with_processes: set[int] = set()
         self._number = 0
         self._settled = 0
 
@@ -187,6 +188,7 @@ class Journal:
 
     async def process_started(self, number: int, identity: str) -> None:
         """Record the identity (JSON) of a process group that a task has started."""
+        self._with_processes.add(number)
         await self._write("INSERT OR IGNORE INTO processes VALUES (?, ?)", number, identity)
 
     async def process_ended(self, number: int, identity: str) -> None:
@@ -200,7 +202,9 @@ class Journal:
             PydanticSerializationError: the result holds what JSON cannot.
         """
         text = result.model_dump_json()
-        self._enqueue("DELETE FROM processes WHERE entry = ?", (number,))
+        if number in self._with_processes:
+            self._with_processes.discard(number)
+            self._enqueue("DELETE FROM processes WHERE entry = ?", (number,))
         await self._write(
             "UPDATE entries SET phase = 'finished', result = ?, finished = ? WHERE number = ?",
             text, self._clock(), number,
@@ -251,8 +255,10 @@ class Journal:
 
     def processes(self, number: int) -> list[str]:
         """The identities (JSON) of the process groups that a task had started and that are not known to be gone."""
-        sql = "SELECT identity FROM processes WHERE entry = ?"
-        return [row[0] for row in self._connection.execute(sql, (number,))]
+        found = [row[0] for row in self._connection.execute("SELECT identity FROM processes WHERE entry = ?", (number,))]
+        if found:
+            self._with_processes.add(number)
+        return found
 
     def owed(self) -> int:
         """How many results wait for their delivery."""

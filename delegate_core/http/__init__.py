@@ -1,5 +1,6 @@
 """What carries the calls to a control plane: one small protocol, two implementations, one tree of errors."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Literal
 
@@ -11,7 +12,6 @@ from delegate_core.http.errors import (
     TlsFailed,
     TransportError,
 )
-from delegate_core.http.httpx_transport import HttpxTransport
 from delegate_core.http.reply import Reply
 from delegate_core.http.tls import TlsOptions
 from delegate_core.http.transport import Transport
@@ -48,12 +48,19 @@ def open_transport(tls: TlsOptions, *, kind: TransportKind = "auto", trust_env: 
         ImportError: pyreqwest was asked for by name and cannot be imported.
     """
     agent = f"delegate_core/{version('delegate-core')}"
-    if kind == "httpx":
-        return HttpxTransport(tls, trust_env=trust_env, user_agent=agent)
-    try:
-        from delegate_core.http.reqwest import ReqwestTransport  # noqa: PLC0415 - compiled, and may be missing
-    except ImportError:
-        if kind == "reqwest":
-            raise
-        return HttpxTransport(tls, trust_env=trust_env, user_agent=agent)
-    return ReqwestTransport(tls, trust_env=trust_env, user_agent=agent)
+    return _implementation(kind)(tls, trust_env=trust_env, user_agent=agent)
+
+
+def _implementation(kind: TransportKind) -> Callable[..., Transport]:
+    """Imported when it is chosen: httpx costs ten megabytes, and pyreqwest may be missing."""
+    if kind != "httpx":
+        try:
+            from delegate_core.http.reqwest import ReqwestTransport  # noqa: PLC0415 - see above
+        except ImportError:
+            if kind == "reqwest":
+                raise
+        else:
+            return ReqwestTransport
+    from delegate_core.http.httpx_transport import HttpxTransport  # noqa: PLC0415 - see above
+
+    return HttpxTransport

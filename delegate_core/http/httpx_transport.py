@@ -1,5 +1,6 @@
 """The transport over httpx: slower, pure Python, and always there."""
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -7,9 +8,9 @@ import anyio
 import httpx
 
 from delegate_core.http import faults
-from delegate_core.http.errors import TransportError
+from delegate_core.http.errors import TlsFailed, TransportError
 from delegate_core.http.reply import Reply
-from delegate_core.http.tls import TlsOptions, ssl_context
+from delegate_core.http.tls import TlsOptions, authorities, identity
 from delegate_core.http.transport import LARGEST_BODY, Call, carry
 
 __all__ = ["HttpxTransport"]
@@ -54,7 +55,7 @@ class HttpxTransport:
         self._largest_body = largest_body
         self._extensions = {"timeout": httpx.Timeout(None, connect=connect_timeout).as_dict()}
         self._client = httpx.AsyncClient(
-            verify=ssl_context(tls),
+            verify=_ssl_context(tls),
             trust_env=trust_env,
             limits=_LIMITS,
             # Our requests carry no cookie of the jar; refusing all keeps it from growing.
@@ -164,3 +165,29 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return str(error) or type(error).__name__
+
+
+def _ssl_context(tls: TlsOptions) -> ssl.SSLContext:
+    """What the standard library's TLS needs to do the same.
+
+    Raises:
+        TlsFailed: as `authorities` and `identity`, or a certificate is malformed.
+    """
+    context = _system_context()
+    try:
+        for pem in authorities(tls):
+            context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
+        if identity(tls) is not None and tls.client_certificate is not None:
+            context.load_cert_chain(tls.client_certificate, tls.client_key)
+    except (ssl.SSLError, OSError) as error:
+        raise TlsFailed(f"a certificate or key cannot be used ({error}): give PEM files that belong together") from None
+    if tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _system_context() -> ssl.SSLContext:
+    """The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR move them), or httpx's where it has none."""
+    paths = ssl.get_default_verify_paths()
+    return ssl.create_default_context() if paths.cafile or paths.capath else httpx.create_ssl_context()

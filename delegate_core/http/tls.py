@@ -1,15 +1,12 @@
 """Whom to trust, and as whom to appear."""
 
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from delegate_core.http.errors import TlsFailed
 
-__all__ = ["TlsOptions", "authorities", "identity", "ssl_context"]
+__all__ = ["TlsOptions", "authorities", "identity"]
 
 _SUFFIXES = frozenset({".cer", ".crt", ".pem"})
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
@@ -58,32 +55,6 @@ def identity(tls: TlsOptions) -> bytes | None:
     key = _read(tls.client_key) if tls.client_key else b""
     _check_identity(tls.client_certificate, chain, key)
     return key + b"\n" + chain
-
-
-def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
-    """What the standard library's TLS needs to do the same.
-
-    Raises:
-        TlsFailed: as `authorities` and `identity`, or a certificate is malformed.
-    """
-    context = _system_context()
-    try:
-        for pem in authorities(tls):
-            context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
-        if identity(tls) is not None and tls.client_certificate is not None:
-            context.load_cert_chain(tls.client_certificate, tls.client_key)
-    except (ssl.SSLError, OSError) as error:
-        raise TlsFailed(f"a certificate or key cannot be used ({error}): give PEM files that belong together") from None
-    if tls.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _system_context() -> ssl.SSLContext:
-    """The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR move them), or httpx's where it has none."""
-    paths = ssl.get_default_verify_paths()
-    return ssl.create_default_context() if paths.cafile or paths.capath else httpx.create_ssl_context()
 
 
 def _files(path: Path) -> Iterator[Path]:
