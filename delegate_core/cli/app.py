@@ -69,10 +69,21 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
 def _with_settings(chosen: bool, arguments: Sequence[str], name: str) -> Callable[..., None]:  # noqa: FBT001 - private
     if not chosen:
         return lambda: None  # listed by name only
-    from delegate_core.cli import developing, running, signature  # noqa: PLC0415 - they import the settings
+    from delegate_core.cli import signature  # noqa: PLC0415 - imports the settings
 
-    function: Callable[..., None] = running.run if name == "run" else developing.develop
-    return signature.command(name, function, arguments)
+    return signature.command(name, _run if name == "run" else _dev, arguments)
+
+
+def _run(**given: Any) -> None:
+    from delegate_core.cli.running import run  # noqa: PLC0415 - a runner needs no server
+
+    run(**given)
+
+
+def _dev(**given: Any) -> None:
+    from delegate_core.cli.developing import develop  # noqa: PLC0415 - imports the servers
+
+    develop(**given)
 
 
 def demo(backend: Backend = "harness") -> None:
