@@ -14,6 +14,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
+from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import PluginError
 from delegate_core.handlers.context import TaskContext
 from delegate_core.handlers.threads import call_in_thread
@@ -86,9 +87,12 @@ class Handler(Generic[P, R]):
             return TaskResult.rejected(f"data of {self.task_type}: {_describe(error)}")
         try:
             answer = await self._call(arguments, context)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is the task's failure
+        except GeneratorExit:
+            raise  # the coroutine is being closed
+        except BaseException as error:  # noqa: BLE001 - whatever a handler raises is the task's failure
+            raise_if_cancelled()
             context.log(_traceback_of(error), level="error")
-            return TaskResult.failed(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+            return TaskResult.failed(_message_of(error))
         return self._result(answer)
 
     def _arguments(self, task: Task, context: TaskContext) -> dict[str, Any]:
@@ -209,6 +213,18 @@ def _describe(error: ValidationError) -> str:
         f"{'.'.join(map(str, item['loc'])) or 'the data'}: {item['msg']}"
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     )
+
+
+def _message_of(error: BaseException) -> str:
+    """Its kind and its text; of a group, those of what is in it."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_message_of(one) for one in error.exceptions)
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - it is the handler's own class, whose text may be broken
+        return kind
+    return f"{kind}: {text}" if text else kind
 
 
 _OURS = Path(__file__).parent

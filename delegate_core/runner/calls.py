@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
 
 from delegate_core.backoff import Backoff
+from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import DelegateError, Interrupt, Retry, Stop
 
-__all__ = ["Fault", "describe", "raise_if_cancelled", "until_answered"]
+__all__ = ["Fault", "describe", "until_answered"]
 
 T = TypeVar("T")
 
@@ -52,17 +52,6 @@ async def until_answered(
             delay = backoff.next(error.after if isinstance(error, Retry) else None)
             _log.warning("%s: %s; trying again in %.1fs", what, describe(error), delay)
         await anyio.sleep(delay)
-
-
-def raise_if_cancelled() -> None:
-    """Within an ``except`` clause: raise again where the present task is really being cancelled.
-
-    A plugin's code may also let a `CancelledError` escape that nobody sent to this task, by awaiting something that
-    was cancelled elsewhere. Taken for a cancellation, it would silently end the life of a claimed task.
-    """
-    error, task = sys.exception(), asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
-        raise error
 
 
 def describe(error: BaseException) -> str:

@@ -10,9 +10,10 @@ from dataclasses import replace
 import anyio
 
 from delegate_core.backoff import Backoff
+from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import DelegateError, Drain, Interrupt, Moved, RegistrationError, Retry, Stop
 from delegate_core.model import Registration, Session
-from delegate_core.runner.calls import Fault, describe, raise_if_cancelled
+from delegate_core.runner.calls import Fault, describe
 from delegate_core.runner.core import Core
 from delegate_core.runner.inbox import Inbox
 from delegate_core.runner.intake import Intake

@@ -16,12 +16,13 @@ import anyio
 import anyio.to_thread
 
 from delegate_core.backoff import Backoff
+from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import StateError
 from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, Spool, TaskLog
 from delegate_core.model import CancelCause, Event, Gap, Outcome, Session, Task, TaskResult, Touch
 from delegate_core.processes import ProcessIdentity
-from delegate_core.runner.calls import Fault, describe, raise_if_cancelled, until_answered
+from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.sending import LogSending
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 import anyio
 
 from delegate_core.backoff import Backoff
+from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import DelegateError, Interrupt, StateError, Stop
 from delegate_core.http import TransportError
 from delegate_core.model import CancelCause, Ended, Offer, Session, Settled, Task, TaskResult
-from delegate_core.runner.calls import Fault, describe, raise_if_cancelled, until_answered
+from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.delivery import deliver
 from delegate_core.runner.execution import Execution

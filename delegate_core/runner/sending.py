@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from delegate_core.backoff import Backoff
+from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.logs import LogSink, Stored, TaskLog
-from delegate_core.runner.calls import Fault, describe, raise_if_cancelled, until_answered
+from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import functools
 import threading
@@ -349,6 +350,39 @@ async def test_an_exception_without_a_text_is_named_by_its_kind(task_context: Ma
         raise KeyError
 
     assert (await run(broken, task_context())).error == "KeyError"
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+_GROUP = ExceptionGroup("two", [ValueError("one"), ExceptionGroup("inner", [KeyError("two")])])
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (SystemExit(3), "SystemExit: 3"),
+        (asyncio.CancelledError("elsewhere"), "CancelledError: elsewhere"),
+        (UnprintableError(), "UnprintableError"),
+        (_GROUP, "ValueError: one; KeyError: 'two'"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_whatever_it_raises_is_its_own_failure_and_ends_no_runner(
+    task_context: Make, error: BaseException, message: str, kind: str
+) -> None:
+    def broken() -> None:
+        raise error
+
+    async def broken_async() -> None:
+        raise error
+
+    result = await run(broken if kind == "sync" else broken_async, task_context())
+    assert result == TaskResult.failed(message)
 
 
 async def test_a_secret_in_a_traceback_is_masked_in_the_log(task_context: Make) -> None:
