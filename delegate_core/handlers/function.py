@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import traceback
 import typing
 from collections.abc import Callable
@@ -20,7 +21,10 @@ from delegate_core.handlers.context import TaskContext
 from delegate_core.handlers.threads import call_in_thread
 from delegate_core.model import Task, TaskResult
 
-__all__ = ["Handler", "handler"]
+__all__ = ["FILE_MODULE", "Handler", "handler"]
+
+FILE_MODULE = "delegate_handlers_"
+"""How the module of a handler file is called, before a hash of its path."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,8 +64,11 @@ class Handler(Generic[P, R]):
     @property
     def origin(self) -> str:
         """Where the function is defined, for errors."""
-        module = getattr(self.function, "__module__", None) or type(self.function).__module__
-        return f"{module}.{getattr(self.function, '__qualname__', self.function)}"
+        module: str = getattr(self.function, "__module__", None) or type(self.function).__module__
+        name = getattr(self.function, "__qualname__", self.function)
+        if module.startswith(FILE_MODULE):
+            return f"{name} of {Path(str(sys.modules[module].__file__)).name}"
+        return f"{module}.{name}"
 
     @functools.cached_property
     def _signature(self) -> _Signature:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,45 @@ def test_a_module_is_imported_by_its_name() -> None:
     assert [found.task_type for found in load_handlers("delegate_core.handlers.script")] == ["script"]
 
 
-def test_a_module_that_is_not_there_is_named() -> None:
-    with pytest.raises(PluginError, match="handlers no_such_package: cannot be imported: ModuleNotFoundError"):
-        load_handlers("no_such_package")
+@pytest.mark.parametrize("name", ["no_such_package", "p", "delegate_core.no_such_module"])
+def test_a_module_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(PluginError, match=f"handlers {name}: cannot be imported: ModuleNotFoundError"):
+        load_handlers(name)
+
+
+def _python(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+    """Load handlers in an interpreter of its own, as the installed command does: its path has no current folder."""
+    program = f"from delegate_core.handlers import load_handlers; print(load_handlers({source!r})[0].origin)"
+    return subprocess.run(
+        [sys.executable, "-I", "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+_WITH_SIBLING = "import delegate_sibling\nfrom delegate_core import handler\n@handler('x')\ndef x(): ...\n"
+
+
+def test_a_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "delegate_sibling.py").touch()
+    (tmp_path / "folder" / "my-own.handlers.py").write_text(_WITH_SIBLING)
+    ended = _python(tmp_path, "folder/my-own.handlers.py")
+    assert (ended.stdout.strip(), ended.stderr) == ("x of my-own.handlers.py", "")
+
+
+def test_a_module_of_the_current_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "delegate_sibling.py").touch()
+    (tmp_path / "delegate_module.py").write_text(_WITH_SIBLING)
+    ended = _python(tmp_path, "delegate_module")
+    assert (ended.stdout.strip(), ended.stderr) == ("delegate_module.x", "")
+
+
+def test_what_lies_beside_a_file_hides_nothing_that_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise RuntimeError('the wrong one')\n")
+    (tmp_path / "handlers.py").write_text(f"import json\n{_GOOD}")
+    assert _python(tmp_path, "handlers.py").returncode == 0
+
+
+def test_a_module_that_does_not_import_is_named_with_the_line_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "delegate_broken.py").write_text("x = 1\n1 / 0\n")
+    said = _python(tmp_path, "delegate_broken").stderr
+    assert "handlers delegate_broken, line 2: cannot be imported: ZeroDivisionError" in said
