@@ -1,7 +1,8 @@
 """``make bench``: what the runner does a second, what a task costs, how soon it is picked up.
 
 Manager and runner are processes of their own, on loopback. Each scenario runs several times; the table shows the
-median and the range. ``--manager PROGRAM`` takes the address of a manager that is started by hand instead.
+median and the range. With ``--neutral PROGRAM`` the throughput is measured against another manager too, one that takes
+``-addr HOST:PORT -n TASKS`` and prints a line of JSON with ``done``, ``of`` and ``tasks_per_s`` at its end.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +76,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=4000)
     parser.add_argument("--only", default="", help="scenarios whose title has these words")
+    parser.add_argument("--neutral", default="", help="a manager to measure against too")
     given = parser.parse_args()
     print(machine(), end="\n\n")
     print("| scenario | figure | median | lowest | highest |")
@@ -81,8 +84,14 @@ def main() -> None:
     for scenario in scenarios(given.tasks):
         if given.only in scenario.title:
             show(measure(scenario, given.runs))
+    if given.neutral:
+        for slots in (16, 100):
+            show(measure_neutral(given.neutral, given.tasks, slots, given.runs))
     if given.only in "commands":
         show_commands(given.runs)
+    if given.only in "mask":
+        print("\nThe mask, MB/s:\n", flush=True)
+        subprocess.run([sys.executable, str(HERE / "mask.py")], check=True)
 
 
 def measure(scenario: Scenario, runs: int) -> Row:
@@ -91,10 +100,10 @@ def measure(scenario: Scenario, runs: int) -> Row:
     for _ in range(runs):
         with process("manager.py", *scenario.manager) as manager:
             url = line_of(manager)
-            started = time.perf_counter()
+            begun = time.perf_counter()
             with process("runner.py", url, *scenario.runner) as runner:
                 figures = json.loads(line_of(manager))
-                seconds = time.perf_counter() - started
+                seconds = time.perf_counter() - begun
                 runner.send_signal(signal.SIGTERM)
                 figures |= json.loads(line_of(runner))
         figures["cpu_ms_per_task"] = figures["cpu_s"] * 1000 / max(1, figures["done"])
@@ -105,26 +114,67 @@ def measure(scenario: Scenario, runs: int) -> Row:
     return row
 
 
+def measure_neutral(program: str, tasks: int, slots: int, runs: int) -> Row:
+    """Throughput against a manager that is not ours."""
+    title = f"no-op tasks, {slots} slots, {Path(program).stem}"
+    row = Row(Scenario(title, [], [], ["tasks_per_s", "cpu_ms_per_task", "rss_mb"]))
+    for _ in range(runs):
+        address = f"127.0.0.1:{free_port()}"
+        with started([program, "-addr", address, "-n", str(tasks)]) as manager:
+            wait_for(address)
+            arguments = ["--account", "acct", "--type", "BENCH", "--slots", str(slots), "--poll-interval", "0.01"]
+            with process("runner.py", f"http://{address}", *arguments) as runner:
+                figures = json.loads(line_of(manager))
+                runner.send_signal(signal.SIGTERM)
+                figures |= json.loads(line_of(runner))
+        figures["cpu_ms_per_task"] = figures["cpu_s"] * 1000 / max(1, figures["done"])
+        row.add(figures)
+    return row
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(address: str) -> None:
+    """Wait until somebody listens there."""
+    host, _, port = address.partition(":")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                return
+        time.sleep(0.05)
+    sys.exit(f"nobody listens at {address}")
+
+
+def process(script: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """One of our scripts as a process."""
+    return started([sys.executable, str(HERE / script), *arguments])
+
+
 @contextmanager
-def process(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """One of our scripts as a process; ended at the end."""
-    command = [sys.executable, str(HERE / script), *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
+def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process; told to end, by the end of its input, and ended at the end."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         try:
-            yield started
+            yield running
         finally:
-            if started.stdin is not None:
-                started.stdin.close()
+            if running.stdin is not None:
+                running.stdin.close()
             try:
-                started.wait(10)
+                running.wait(10)
             except subprocess.TimeoutExpired:
-                started.kill()
+                running.kill()
 
 
-def line_of(started: subprocess.Popen[str]) -> str:
+def line_of(running: subprocess.Popen[str]) -> str:
     """The next line that a process prints."""
-    assert started.stdout is not None
-    line = started.stdout.readline()
+    line = running.stdout.readline() if running.stdout else ""
     if not line:
         sys.exit("a process of the benchmark ended early")
     return line.strip()
@@ -137,9 +187,9 @@ def show_commands(runs: int) -> None:
         scenario = Scenario(f"delegate {' '.join(arguments)}", [], [], ["seconds"])
         row = Row(scenario)
         for _ in range(max(5, runs)):
-            started = time.perf_counter()
+            begun = time.perf_counter()
             subprocess.run([delegate, *arguments], check=True, capture_output=True)
-            row.add({"seconds": time.perf_counter() - started})
+            row.add({"seconds": time.perf_counter() - begun})
         show(row)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -127,7 +128,7 @@ class ManagerClient:
     async def acquire(self, delegate_id: str, task_id: str, instance_id: str) -> AcquiredTask | None:
         """PUT acquire. None: not to be had. The manager says that with a 500 and a generic body."""
         path = f"/api/agent/v2/delegates/{_part(delegate_id)}/tasks/{_part(task_id)}/acquire"
-        query = f"&delegateInstanceId={quote(instance_id, safe='')}"
+        query = f"&delegateInstanceId={_part(instance_id)}"
         reply = await self._call("PUT", path, query=query, accepted=_NOT_AVAILABLE)
         if reply.status in _NOT_AVAILABLE or reply.body.strip() in {b"", b"null"}:
             return None
@@ -249,6 +250,7 @@ def _drain(text: str) -> Drain:
     return Drain(text, CredentialsError(text))
 
 
+@functools.lru_cache(maxsize=256)  # the delegate's own id is a part of nearly every path
 def _part(value: str) -> str:
     return quote(value, safe="")
 
