@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from delegate_core.cli.developing import development_server, runner_beside
 from delegate_core.cli.running import in_event_loop
+from delegate_core.console.outlet import Outlet
 from delegate_core.development import DevelopmentServer, ServerTask
 from delegate_core.handlers import TaskContext
 from delegate_core.model import JsonValue
@@ -26,6 +27,9 @@ __all__ = ["run_demo"]
 
 _LIMIT = 50.0
 """Seconds for all of it."""
+
+_LAST_WORDS = 5.0
+"""Seconds that the table may take to be read."""
 
 
 # ---------------------------------------------------------------------- handlers
@@ -128,32 +132,34 @@ def run_demo(backend: str) -> int:
     module = backend_module(backend)
     server = development_server(module, [])
     settings = RunnerSettings(backend=backend, name="demo", poll_interval=0.2, grace=2.0)
+    outlet = Outlet(sys.stdout)  # a reader who leaves, as `head` does, must not end the tasks
 
     async def demonstrate() -> list[_Ended]:
         ended: list[_Ended] = []
         with tempfile.TemporaryDirectory(prefix="delegate-demo-") as state:
             async with server.serve(0) as url, anyio.create_task_group() as group:
-                sys.stdout.write(f"embedded {backend} server at {url}, a runner beside it\n\n")
+                outlet.write(f"embedded {backend} server at {url}, a runner beside it\n\n")
                 runner = runner_beside(module, server, settings, Path(state), handlers=_HANDLERS)
                 group.start_soon(runner.run)
                 with anyio.move_on_after(_LIMIT) as limit:
-                    await _run_all(server, ended)
+                    await _run_all(server, ended, outlet)
                 if limit.cancelled_caught:
                     sys.stderr.write(f"delegate: the demo did not end within {_LIMIT:.0f}s\n")
                 runner.drain("the demo is over")
         return sorted(ended, key=lambda each: _TASKS.index(each.task))
 
     ended: list[_Ended] = in_event_loop(demonstrate)
-    _print_table(ended)
+    outlet.write(_table(ended))
+    outlet.settle(_LAST_WORDS)
     return 0 if len(ended) == len(_TASKS) and all(one.as_declared for one in ended) else 1
 
 
-async def _run_all(server: DevelopmentServer, ended: list[_Ended]) -> None:
+async def _run_all(server: DevelopmentServer, ended: list[_Ended], outlet: Outlet) -> None:
     """Queue all at once; show and note each when it ends."""
 
     async def one(task: _Task) -> None:
         ended.append(await _run_one(server, task))
-        _print_log(ended[-1])
+        outlet.write(_log_of(ended[-1]))
 
     async with anyio.create_task_group() as group:
         for task in _TASKS:
@@ -172,12 +178,11 @@ async def _run_one(server: DevelopmentServer, task: _Task) -> _Ended:
     return _Ended(task, end, time.monotonic() - started, "".join(lines))
 
 
-def _print_log(ended: _Ended) -> None:
-    sys.stdout.write(f"--- {ended.task.title}: log of {ended.task.type} {ended.end.id}\n{ended.log}")
-    sys.stdout.flush()
+def _log_of(ended: _Ended) -> str:
+    return f"--- {ended.task.title}: log of {ended.task.type} {ended.end.id}\n{ended.log}"
 
 
-def _print_table(ended: list[_Ended]) -> None:
+def _table(ended: list[_Ended]) -> str:
     from rich.console import Console  # noqa: PLC0415 - only when it is needed
     from rich.table import Table  # noqa: PLC0415 - the same
     from rich.text import Text  # noqa: PLC0415 - the same
@@ -197,5 +202,7 @@ def _print_table(ended: list[_Ended]) -> None:
             Text(answer),
         )
     console = Console()
-    console.print()
-    console.print(table)
+    with console.capture() as captured:
+        console.print()
+        console.print(table)
+    return captured.get()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import stat
+import sys
+from pathlib import Path
 
+import anyio
 import pytest
 
 from delegate_harness.manager import EmbeddedManager
-from tests.integration.command import Command
+from tests.integration.command import Command, environment
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +39,16 @@ async def test_the_demo_ends_as_it_declares(delegate: Command) -> None:
     assert ended.out.count(" yes ") == 7
     assert " NO " not in ended.out
     assert list((delegate.folder).rglob("journal*")) == []
+
+
+async def test_the_demo_bears_a_reader_who_leaves_early(tmp_path: Path) -> None:
+    line = f"{sys.executable} -m delegate_core demo | head -1"
+    with anyio.fail_after(30):
+        ended = await anyio.run_process(
+            ["bash", "-o", "pipefail", "-c", line], check=False, cwd=tmp_path, env=environment(tmp_path)
+        )
+    assert (ended.returncode, ended.stderr.decode()) == (0, "")
+    assert ended.stdout.startswith(b"embedded harness server")
 
 
 async def test_a_handler_is_developed_with_dev_and_submit(delegate: Command) -> None:
