@@ -28,7 +28,7 @@ class StateFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -39,7 +39,8 @@ class StateFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.path.chmod(0o700)
+            if self._is_ours():
+                self.path.chmod(0o700)
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StateError(
@@ -47,6 +48,10 @@ class StateFolder:
             ) from error
         self._take_lock(self._lock)
         return self
+
+    def _is_ours(self) -> bool:
+        """Not a folder that holds other things, whose mode is none of our business."""
+        return (self.path / JOURNAL_FILE).exists() or not any(self.path.iterdir())
 
     def _take_lock(self, descriptor: int) -> None:
         try:

@@ -314,3 +314,26 @@ def test_a_full_disk_is_said_to_whoever_waits_and_nothing_is_written_behind_the_
     with opened(tmp_path) as journal:
         entry = only(journal.recent())
     assert (entry.phase, entry.result) == (Phase.STARTED, None)
+
+
+def test_a_relative_state_folder_stays_where_it_is_when_the_current_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task's processes run elsewhere, and find their script, HOME and TMPDIR by its path."""
+    monkeypatch.chdir(tmp_path)
+    assert StateFolder(Path("state")).task_folder(1) == tmp_path / "state" / "tasks" / "1"
+
+
+def test_a_new_or_empty_state_folder_is_made_private(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir(mode=0o755)
+    for name in ("new", "empty"):
+        with StateFolder(tmp_path / name) as folder:
+            assert folder.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_holds_something_else_keeps_its_mode(tmp_path: Path) -> None:
+    """As does a /tmp that was given by mistake."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "something else").touch()
+    with StateFolder(tmp_path):
+        assert tmp_path.stat().st_mode & 0o777 == 0o755
