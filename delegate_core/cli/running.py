@@ -118,7 +118,11 @@ def make_runner(loaded: Loaded, console: Console) -> Runner:
 
 
 def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a coroutine function to its end, on uvloop where it is installed."""
+    """Run a coroutine function to its end, on uvloop where it is installed.
+
+    Where it does not heed signals itself, SIGTERM cancels it as Ctrl-C does, so that it cleans up.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         import uvloop  # noqa: F401, PLC0415 - only to know that it is there
     except ImportError:

@@ -22,7 +22,7 @@ __all__ = ["Command", "Ended", "Running", "environment"]
 def environment(home: Path, **more: str) -> dict[str, str]:
     """What the command may see: nothing of the tests' own settings."""
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"} or name.startswith("COV")}
-    return {**kept, "HOME": str(home), "XDG_STATE_HOME": str(home / "state"), **more}
+    return {**kept, "HOME": str(home), "TMPDIR": str(home), "XDG_STATE_HOME": str(home / "state"), **more}
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,26 @@ async def test_the_demo_bears_a_reader_who_leaves_early(tmp_path: Path) -> None:
     assert ended.stdout.startswith(b"embedded harness server")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_demo_leaves_nothing_behind_when_it_is_interrupted(delegate: Command, number: signal.Signals) -> None:
+    async with delegate.started("demo") as demo:
+        await demo.said("+ sleep 60")
+        demo.signal(number)
+        assert await demo.ended() == 130
+    assert "Exception Group" not in demo.text
+    assert list(delegate.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_server_without_a_runner_ends_by_a_signal(delegate: Command, number: signal.Signals) -> None:
+    async with delegate.started("dev", "--no-runner") as server:
+        await server.said("queue a task")
+        server.signal(number)
+        assert await server.ended() == 0
+    assert "Traceback" not in server.text
+    assert not (delegate.folder / "state" / "delegate" / "development.json").exists()
+
+
 async def test_a_handler_is_developed_with_dev_and_submit(delegate: Command) -> None:
     (delegate.folder / "my_handlers.py").write_text(HANDLERS)
     async with delegate.started("dev", "--handlers", "my_handlers.py", "--console", "plain") as server:
