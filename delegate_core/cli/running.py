@@ -18,6 +18,7 @@ import anyio
 
 from delegate_core.console import Console, open_console
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
+from delegate_core.markers import hookimpl
 from delegate_core.plugins import backend_module, contribution, settings_model_of
 from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings, Settings, find_file, load
@@ -29,7 +30,11 @@ _log = logging.getLogger(__name__)
 _FAREWELL = 1.0
 """Seconds in which the third signal's end may be an orderly one."""
 
+_PATIENCE = 3.0
+"""Seconds, beyond the grace, that handlers have to end once the runner has stopped."""
+
 _LEFT = "left at the third signal; start this runner again to settle what it had claimed"
+_DEAF = "a handler does not heed its cancellation and was left; start this runner again to settle what it had claimed"
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,24 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     _leave_threads(runner, None)
 
 
-def _leave_now() -> None:
-    """Leave although a task's processes are still being ended. Their marks are in the journal for the next start."""
+class _Farewell:
+    """Leaves in spite of async handlers that go on although they were cancelled: nothing can end them."""
+
+    def __init__(self, grace: float) -> None:
+        self._timer = threading.Timer(grace + _PATIENCE, _leave_now, [_DEAF])
+        self._timer.daemon = True
+
+    @hookimpl
+    def runner_state(self, state: str) -> None:
+        """The runner has stopped; what is left are the handlers."""
+        if state == "stopped":
+            self._timer.start()
+
+
+def _leave_now(why: str) -> None:
+    """Leave although a task has not ended. The marks of its processes are in the journal for the next start."""
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-    sys.stderr.write(f"{show_cursor}delegate: {_LEFT}\n")
+    sys.stderr.write(f"{show_cursor}delegate: {why}\n")
     sys.stderr.flush()
     os._exit(DrainIncomplete.exit_code)
 
@@ -111,7 +130,8 @@ def make_runner(loaded: Loaded, console: Console) -> Runner:
     backend = contribution(loaded.module, "create_backend", settings=loaded.backend)
     if backend is None:
         raise PluginError(f"{loaded.module.__name__} is no backend: it does not implement create_backend")
-    return Runner(backend, settings=loaded.runner, plugins=[console], installed=True)
+    farewell = _Farewell(loaded.runner.grace)
+    return Runner(backend, settings=loaded.runner, plugins=[console, farewell], installed=True)
 
 
 # ---------------------------------------------------------------------- running
@@ -156,7 +176,7 @@ async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
             if answer is None:
                 _log.warning("%s again: leaving now; the journal keeps what is not settled", received.name)
                 scope.cancel()
-                threading.Timer(_FAREWELL, _leave_now).start()
+                threading.Timer(_FAREWELL, _leave_now, [_LEFT]).start()
                 return
             answer(f"received {received.name}")
 

@@ -235,3 +235,35 @@ async def test_a_stubborn_process_is_timed_out_before_the_server_does_it(
     assert outcome is not None
     assert outcome.verdict is Verdict.FAILED
     assert outcome.message == "timed out after 3.6s"
+
+
+_DEAF = """
+import asyncio
+from delegate_core import TaskContext, handler
+
+@handler("deaf")
+async def deaf(context: TaskContext):
+    context.log("deaf")
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+"""
+
+
+async def test_a_handler_that_ignores_its_cancellation_keeps_no_runner_from_leaving(
+    delegate: Command, manager: EmbeddedManager
+) -> None:
+    (delegate.folder / "deaf.py").write_text(_DEAF)
+    settings = manager_settings(manager)
+    async with delegate.started(*RUN, "--handlers", "deaf.py", "--drain-timeout", "1s", **settings) as runner:
+        task_id = manager.submit(Submission("deaf", {}))
+        await runner.said("| deaf")
+        runner.signal(signal.SIGTERM)
+        assert await runner.ended() == 8
+    assert "a handler does not heed its cancellation and was left" in runner.text
+    async with delegate.started(*RUN, "--handlers", "deaf.py", **settings):
+        outcome = (await manager.wait_finished(task_id)).outcome
+    assert outcome is not None
+    assert outcome.message == "runner restarted"
