@@ -57,6 +57,7 @@ def _metavar(setting: Setting, field: FieldInfo) -> str:
     if setting.shape == "pairs":
         return "NAME=VALUE"
     kinds = [field.annotation, *get_args(field.annotation)]
+    kinds += [get_args(kind)[0] for kind in kinds if get_origin(kind) is Annotated]
     choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), None)
     if choices:
         return "|".join(map(str, choices))

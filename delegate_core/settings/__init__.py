@@ -5,6 +5,7 @@ from delegate_core.settings.durations import Duration, PositiveDuration, format_
 from delegate_core.settings.loading import Loaded, load
 from delegate_core.settings.model import RunnerSettings
 from delegate_core.settings.naming import Environment, Flag, Setting, settings_of
+from delegate_core.settings.paths import UserPath
 from delegate_core.settings.sources import Origin, find_file
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "RunnerSettings",
     "Setting",
     "Settings",
+    "UserPath",
     "find_file",
     "format_duration",
     "load",

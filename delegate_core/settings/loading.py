@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 from delegate_core.errors import SettingsError
 from delegate_core.settings.base import layered
 from delegate_core.settings.naming import PREFIX, Environment, Setting, nearest, settings_of
+from delegate_core.settings.paths import expanded
 from delegate_core.settings.sources import (
     FileTable,
     Found,
@@ -132,7 +133,7 @@ class _Load:
         return answer
 
     def _secret(self, variant: Setting, found: Found) -> Found:
-        path = Path(str(found.value))
+        path = expanded(Path(str(found.value)))
         try:
             text = path.read_text("utf-8").rstrip("\r\n")
             readable = path.stat().st_mode & stat.S_IROTH

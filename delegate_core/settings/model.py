@@ -1,7 +1,6 @@
 """The settings of the runner itself, whatever the backend."""
 
 import socket
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ByteSize, Field
@@ -9,6 +8,7 @@ from pydantic import ByteSize, Field
 from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration
 from delegate_core.settings.naming import Flag
+from delegate_core.settings.paths import UserPath
 
 __all__ = ["RunnerSettings"]
 
@@ -50,7 +50,7 @@ class RunnerSettings(Settings):
     limits: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag("limit")] = {}  # noqa: RUF012 - pydantic copies defaults
     tags: Annotated[tuple[str, ...], Flag("tag")] = ()
     poll_interval: PositiveDuration | None = None
-    state_dir: Path | None = None
+    state_dir: UserPath | None = None
     handlers: Annotated[tuple[str, ...], Flag("handlers")] = ()
     console: Literal["auto", "live", "plain", "json"] = "auto"
     grace: Duration = 10.0
@@ -60,9 +60,9 @@ class RunnerSettings(Settings):
     ready_within: PositiveDuration = 120.0
     durable: bool = False
     log_limit: ByteSize = Field(ByteSize(5 * 1024 * 1024), ge=0)
-    ca_files: Annotated[tuple[Path, ...], Flag("ca-file")] = ()
-    client_certificate: Path | None = None
-    client_key: Path | None = None
+    ca_files: Annotated[tuple[UserPath, ...], Flag("ca-file")] = ()
+    client_certificate: UserPath | None = None
+    client_key: UserPath | None = None
     insecure: bool = False
     transport: Literal["auto", "reqwest", "httpx"] = "auto"
     plugins: Annotated[tuple[str, ...], Flag("plugin")] = ()

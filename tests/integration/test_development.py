@@ -123,7 +123,9 @@ async def test_plugins_are_listed_with_their_origin(delegate: Command) -> None:
 
 
 async def test_help_shows_the_settings_of_the_backend_that_is_named(delegate: Command) -> None:
-    plain = await delegate("run", "--help")
+    plain = await delegate("run", "--help", COLUMNS="100")
+    for option in ("--state-dir PATH", "--ca-file PATH", "--poll-interval DURATION", "--capacity NUMBER", "--tag TEXT"):
+        assert option in plain.out
     assert "--capacity" in plain.out
     assert "--heartbeat-interval" not in plain.out
     assert "--heartbeat-interval" in (await delegate("run", "--backend", "harness", "--help")).out

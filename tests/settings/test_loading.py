@@ -267,3 +267,26 @@ def test_the_users_file_is_found_below_home(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     users = write(folder, "")
     assert find_file(None, {"HOME": str(tmp_path)}, tmp_path) == users
+
+
+@pytest.mark.parametrize("source", ["flag", "variable", "file"])
+def test_a_tilde_in_a_path_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """No shell expands it in a file, nor in ``--state-dir=~/state``."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flags = {"state_dir": "~/state"} if source == "flag" else {}
+    environ = {"DELEGATE_STATE_DIR": "~/state"} if source == "variable" else {}
+    file = write(tmp_path, 'state_dir = "~/state"') if source == "file" else None
+    assert core(flags, environ, file).values.state_dir == tmp_path / "state"
+
+
+def test_a_tilde_in_the_path_of_a_secrets_file_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "secret").write_text("hidden-value\n")
+    loaded = backend({}, {"DELEGATE_ACCOUNT_SECRET_FILE": "~/secret"})
+    assert loaded.values.account_secret == SecretStr("hidden-value")
+
+
+def test_a_tilde_of_nobody_stays_as_it_is() -> None:
+    assert core({"state_dir": "~no-such-user/state"}).values.state_dir == Path("~no-such-user/state")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from delegate_core.settings import Environment, PositiveDuration, Settings
+from delegate_core.settings import Environment, PositiveDuration, Settings, UserPath
 
 __all__ = ["HarnessSettings"]
 
@@ -44,7 +43,7 @@ class HarnessSettings(Settings):
         SecretStr | None, Environment("DRONE_DELEGATE_ACCOUNT_SECRET", "DLITE_ACCOUNT_SECRET")
     ] = None
     token: SecretStr | None = None
-    token_file: Path | None = None
+    token_file: UserPath | None = None
     heartbeat_interval: PositiveDuration = 10.0
     reject_to_others: bool = False
     log_url: Annotated[str | None, Environment("LOG_STREAMING_SERVICE_URL")] = None
