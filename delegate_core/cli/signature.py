@@ -20,7 +20,7 @@ __all__ = ["command"]
 _SETTINGS_FILE = typer.Option("--config", help="The settings file; default: ./delegate.toml, or the user's.")
 _SHOW_LINES = typer.Option("--task-logs/--no-task-logs", help="Print the lines of the tasks' logs too.")
 _NO_RUNNER = typer.Option("--no-runner", help="Only the server, for a runner of your own.")
-_PORT = typer.Option("--port", help="The server's port on 127.0.0.1; 0: a free one.")
+_PORT = typer.Option("--port", min=0, max=65535, help="The server's port on 127.0.0.1; 0: a free one.")
 _OPTION = typer.Option("--option", help="An option of the embedded server, name=value. Repeatable.")
 
 
