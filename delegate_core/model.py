@@ -90,7 +90,7 @@ class TaskResult(Frozen):
     @classmethod
     def timed_out(cls, after: float) -> TaskResult:
         """The deadline passed ``after`` seconds from the start."""
-        return cls(outcome=Outcome.TIMED_OUT, error=f"timed out after {after:.3g}s")
+        return cls(outcome=Outcome.TIMED_OUT, error=f"timed out after {round(after, 3):.10g}s")
 
     @classmethod
     def rejected(cls, reason: str) -> TaskResult:
