@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECTS = (ROOT, ROOT / "plugins" / "harness")
+PROJECTS = (ROOT, ROOT / "plugins" / "drone", ROOT / "plugins" / "harness")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -37,7 +37,7 @@ def main() -> None:
     """Build, install, look."""
     with tempfile.TemporaryDirectory(prefix="delegate-smoke-") as folder:
         place = Path(folder)
-        core, harness = build(place / "wheels")
+        core, drone, harness = build(place / "wheels")
         run(sys.executable, "-m", "venv", "bare", cwd=place)
         pip = (place / "bare/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         delegate = place / "bare/bin/delegate"
@@ -45,11 +45,11 @@ def main() -> None:
         run(*pip, core, cwd=place)
         assert json.loads(run(delegate, "plugins", "list", "--json", cwd=place)) == [], "the core brings no plugin"
 
-        run(*pip, harness, cwd=place)
+        run(*pip, drone, harness, cwd=place)
         listed = json.loads(run(delegate, "plugins", "list", "--json", cwd=place))
         assert [(one["name"], one["kind"], one["problem"]) for one in listed] == [("harness", "backend", "")], listed
         run(delegate, "demo", cwd=place)
-        sys.stdout.write(f"smoke test passed: {core.name}, {harness.name}\n")
+        sys.stdout.write(f"smoke test passed: {core.name}, {drone.name}, {harness.name}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Drone for delegate_core."""
