@@ -255,7 +255,8 @@ class Journal:
 
     def processes(self, number: int) -> list[str]:
         """The identities (JSON) of the process groups that a task had started and that are not known to be gone."""
-        found = [row[0] for row in self._connection.execute("SELECT identity FROM processes WHERE entry = ?", (number,))]
+        sql = "SELECT identity FROM processes WHERE entry = ?"
+        found = [row[0] for row in self._connection.execute(sql, (number,))]
         if found:
             self._with_processes.add(number)
         return found
