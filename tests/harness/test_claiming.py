@@ -248,3 +248,12 @@ async def test_an_abort_says_that_a_task_is_ours_though_the_replies_were_lost(
     (answer,) = answers
     assert isinstance(answer, Ended)
     assert (answer.task.id, answer.result) == ("t1", TaskResult.cancelled(CancelCause.SERVER))
+
+
+async def test_half_a_surrogate_pair_in_the_data_loses_no_task(
+    scripted: ScriptedManager, session: HarnessSession
+) -> None:
+    scripted.on("acquire", lambda call: (200, package(call, data={"text": "a\ud800b"})))
+    task = await claim(session, Offer("t1", "fib"), Aborts(), again=False)
+    assert isinstance(task, Task)
+    assert task.data == {"text": "a?b"}

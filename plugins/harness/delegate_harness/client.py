@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
@@ -229,6 +230,11 @@ class ManagerClient:
             return model.model_validate_json(reply.body)
         except ValidationError:
             found = reply.json()  # names HTML and garbage better than pydantic does
+            if isinstance(found, dict):
+                # Half a surrogate pair is valid JSON, and not to pydantic: a task must not be lost for it.
+                whole = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+                with contextlib.suppress(ValidationError):
+                    return model.model_validate_json(whole)
             raise ManagerFault(
                 f"{self.base} answered {what} with unexpected JSON ({type(found).__name__}); is it a Harness manager?",
                 reply.status,
