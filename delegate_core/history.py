@@ -15,7 +15,7 @@ from delegate_core.entries import VERSION, read_entries
 from delegate_core.errors import StateError
 from delegate_core.logs import LogLine, Spool
 from delegate_core.model import Entry
-from delegate_core.statefolder import JOURNAL_FILE, LOG_FOLDERS
+from delegate_core.statefolder import JOURNAL_FILE, LOG_FOLDERS, StateFolder
 
 __all__ = ["History"]
 
@@ -55,6 +55,13 @@ class History:
         """How many lines of a task's log are missing at its beginning, and the rest."""
         spool = Spool.open(self._folder / LOG_FOLDERS / str(entry.number))
         return spool.dropped.lines, _lines(spool)
+
+    def steps(self, entry: Entry) -> Iterator[tuple[str, int, Iterator[LogLine]]]:
+        """The same for each step that has a log of its own, in the order of their first lines."""
+        folders = StateFolder(self._folder).streams(entry.number)
+        spools = {stream: Spool.open(path) for stream, path in folders.items()}
+        for stream in sorted(spools, key=lambda stream: [line.time for line in spools[stream].read(0, 1)]):
+            yield stream, spools[stream].dropped.lines, _lines(spools[stream])
 
     def _read(self, condition: str, *values: object) -> list[Entry]:
         try:

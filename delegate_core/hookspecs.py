@@ -346,8 +346,10 @@ class HookSpecs:
         """
 
     @hookspec
-    def task_logged(self, task: Task, line: LogLine) -> None:
-        """A task printed a line, masked. Called in the thread that printed it; must be quick.
+    def task_logged(self, task: Task, line: LogLine, stream: str) -> None:
+        """A task printed a line, masked; ``stream`` is the step that did, empty for the task itself.
+
+        Called in the thread that printed it; must be quick.
 
         Example::
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -272,6 +273,8 @@ class Entry:
     """A progress event was sent, or was about to be, before the crash."""
     log: str | None = None
     """None: the log stayed here; "": the server has it; else why the server has it not."""
+    streams: Mapping[str, Path] = field(default_factory=dict, compare=False)
+    """For `recover`: the spools of what its steps had printed, by name; ``delegate_core.logs.Spool.open`` reads one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote, unquote
 
 import platformdirs
 
@@ -19,6 +21,11 @@ JOURNAL_FILE = "journal.sqlite"
 TASK_FOLDERS = "tasks"
 LOG_FOLDERS = "logs"
 """In it a folder for each journal entry, by its number."""
+STREAM_FOLDERS = "steps"
+"""In a log's folder, one folder for each step that has a log of its own."""
+
+_LONGEST_NAME = 200
+"""Bytes of a folder's name that a step's name may take; file systems allow 255."""
 
 
 class StateFolder:
@@ -85,6 +92,15 @@ class StateFolder:
         """Where the log of a journal entry is spooled. Not created here."""
         return self.path / LOG_FOLDERS / str(number)
 
+    def stream_folder(self, number: int, stream: str) -> Path:
+        """Where the log of one of its steps is spooled. Not created here."""
+        return self.log_folder(number) / STREAM_FOLDERS / _folder_name(stream)
+
+    def streams(self, number: int) -> dict[str, Path]:
+        """The spool folders of the steps of a journal entry, by the steps' names."""
+        folders = (self.log_folder(number) / STREAM_FOLDERS).glob("*")
+        return {_stream_name(folder.name): folder for folder in folders}
+
     def remove_task(self, number: int) -> None:
         """Delete a task's folder and all in it."""
         shutil.rmtree(self.task_folder(number), ignore_errors=True)
@@ -103,3 +119,16 @@ def state_folder(backend: str, name: str) -> Path:
     """``$XDG_STATE_HOME/delegate/<backend>/<name>``."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "runner"
     return Path(platformdirs.user_state_path("delegate")) / backend / safe
+
+
+def _folder_name(stream: str) -> str:
+    """A step's name as the name of a folder; a long one is cut, and ends with its hash instead."""
+    name = quote(stream.encode("utf-8", "surrogatepass"), safe=" ").replace("~", "%7E").replace(".", "%2E")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _stream_name(folder: str) -> str:
+    """The step's name, or as much of it as the folder's name holds."""
+    return unquote(folder.partition("~")[0])

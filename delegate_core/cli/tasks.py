@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from delegate_core.cli.tables import print_table, short_ids
 from delegate_core.console.visible import visible
 from delegate_core.errors import SettingsError
 from delegate_core.history import History
+from delegate_core.logs import LogLine
 from delegate_core.model import Entry, Phase
 from delegate_core.plugins import backend_module, settings_model_of
 from delegate_core.settings import RunnerSettings, find_file, load
@@ -86,13 +87,19 @@ def show_task(history: History, task_id: str, *, as_json: bool) -> int:
 
 
 def show_log(history: History, task_id: str) -> int:
-    """Print a task's log as far as it is on this machine."""
-    missing, lines = history.log(history.find(task_id))
-    if missing:
-        sys.stderr.write(f"[the first {missing} lines were dropped: the log is larger than its limit]\n")
-    for line in lines:
-        sys.stdout.write(f"{line.text}\n")
+    """Print a task's log as far as it is on this machine, and those of its steps behind it."""
+    entry = history.find(task_id)
+    _print_lines("", *history.log(entry))
+    for step, missing, lines in history.steps(entry):
+        _print_lines(f"{visible(step)} | ", missing, lines)
     return 0
+
+
+def _print_lines(prefix: str, missing: int, lines: Iterable[LogLine]) -> None:
+    if missing:
+        sys.stderr.write(f"{prefix}[the first {missing} lines were dropped: the log is larger than its limit]\n")
+    for line in lines:
+        sys.stdout.write(f"{prefix}{line.text}\n")
 
 
 def as_dict(entry: Entry) -> dict[str, object]:

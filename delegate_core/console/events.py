@@ -22,13 +22,14 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """A task printed a line."""
+    """A task printed a line; ``step`` is the one of its steps that did, if it has any."""
 
     time: float
     id: str
     type: str
     level: str
     text: str
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

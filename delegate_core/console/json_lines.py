@@ -5,7 +5,8 @@ Every object has ``time`` (RFC 3339 in UTC, with milliseconds) and ``event``, wh
 =================  =====================================================================================
 ``task_claimed``   ``task_id``, ``task_type``
 ``task_started``   ``task_id``, ``task_type``
-``task_line``      ``task_id``, ``task_type``, ``level``, ``text``; only where task lines are asked for
+``task_line``      ``task_id``, ``task_type``, ``level``, ``text``, and ``step`` (the step that printed it, or null);
+                   only where task lines are asked for
 ``task_finished``  ``task_id``, ``task_type``, ``outcome`` (``succeeded``, ``failed``, ``timed_out``, ``cancelled``,
                    ``rejected``), ``duration`` in seconds, ``error``, and ``cause`` (``server``, ``operator``,
                    ``stopped``, ``restarted`` or null)
@@ -57,7 +58,7 @@ def _task_fields(event: TaskEvent | TaskLine | TaskFinished) -> dict[str, Any]:
         case TaskEvent():
             return {"event": f"task_{event.what}", **task}
         case TaskLine():
-            return {"event": "task_line", **task, "level": event.level, "text": event.text}
+            return {"event": "task_line", **task, "level": event.level, "text": event.text, "step": event.step or None}
         case TaskFinished():
             result = {"outcome": event.outcome, "duration": round(event.duration, 3)}
             return {"event": "task_finished", **task, **result, "error": event.error, "cause": event.cause or None}

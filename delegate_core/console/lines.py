@@ -90,10 +90,10 @@ class LineConsole:
         self._tell(TaskEvent(self._clock(), "started", task.id, task.type))
 
     @hookimpl
-    def task_logged(self, task: Task, line: LogLine) -> None:
+    def task_logged(self, task: Task, line: LogLine, stream: str = "") -> None:
         """Print it where task lines are wanted."""
         if self._task_lines:
-            self._tell(TaskLine(line.time, task.id, task.type, line.level, line.text))
+            self._tell(TaskLine(line.time, task.id, task.type, line.level, line.text, stream))
 
     @hookimpl
     def task_finished(self, task: Task, result: TaskResult, duration: float) -> None:

@@ -1,6 +1,7 @@
 """Events as plain lines, for people who read a file, a pipe or a CI system's log.
 
-Each begins with the local time, except those of tasks, which read ``<id> | text``. What belongs to a line but has line
+Each begins with the local time, except those of tasks, which read ``<id> | text``
+or ``<id> | <step> | text``. What belongs to a line but has line
 ends of its own, such as a traceback, follows indented, so nothing can pass itself off as a line of ours.
 """
 
@@ -20,7 +21,8 @@ _INDENT = " " * len("HH:MM:SS ")
 def plain_line(event: Event) -> str:
     """One event, with its line end."""
     if isinstance(event, TaskLine):
-        return f"{visible(event.id)} | {visible(uncoloured(event.text))}\n"
+        step = f"{visible(event.step)} | " if event.step else ""
+        return f"{visible(event.id)} | {step}{visible(uncoloured(event.text))}\n"
     return f"{time_of_day(event.time)} {_text(event)}\n"
 
 

@@ -17,7 +17,7 @@ from delegate_core.model import CancelCause, Event, Task
 if TYPE_CHECKING:
     from delegate_core.logs import Mask, TaskLog
 
-__all__ = ["Cancellation", "Surroundings", "TaskContext"]
+__all__ = ["Cancellation", "LogStream", "Surroundings", "TaskContext"]
 
 
 _SHARE = 0.7
@@ -53,6 +53,19 @@ class Cancellation:
             self._set.set()
 
 
+class LogStream(Protocol):
+    """The log of one step of a task."""
+
+    def write(self, data: bytes | str, *, level: str = "info") -> None:
+        """Print output in pieces of any size, from any thread; lines are put together again."""
+
+    def line(self, text: str, *, level: str = "info") -> None:
+        """Print a whole line, from any thread."""
+
+    async def finish(self) -> None:
+        """Nothing more will be printed: wait until the server has it, or it is given up. Raises nothing for that."""
+
+
 class Surroundings(Protocol):
     """What a context draws on: the runner gives its own, a test a smaller one. Each part is made at its first use."""
 
@@ -67,6 +80,9 @@ class Surroundings(Protocol):
     @property
     def log(self) -> TaskLog:
         """Where it prints."""
+
+    def stream(self, name: str) -> LogStream:
+        """Where one of its steps prints."""
 
     def folder(self) -> Path:
         """Make the task's folder and return it."""
@@ -121,6 +137,13 @@ class TaskContext:
     def write(self, data: bytes | str, *, level: str = "info") -> None:
         """Print raw output to the task's log, in pieces of any size; lines are put together again."""
         self._surroundings.log.write(data, level=level)
+
+    def stream(self, name: str) -> LogStream:
+        """The log of a step that this task runs, apart from the task's own; masked and sent like that.
+
+        ``name`` is what the backend's ``open_log`` hook gets. Await ``finish()`` when the step is over.
+        """
+        return self._surroundings.stream(name)
 
     def mask(self, *values: str) -> None:
         """Never show these values, from here on: for secrets that a handler obtains while it runs."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -19,19 +17,16 @@ from delegate_core.backoff import Backoff
 from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import StateError
 from delegate_core.handlers import TaskContext
-from delegate_core.logs import LogLine, Mask, Spool, TaskLog
+from delegate_core.logs import LogLine, Mask, TaskLog
 from delegate_core.model import CancelCause, Event, Gap, Outcome, Session, Task, TaskResult, Touch
 from delegate_core.processes import ProcessIdentity
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
-from delegate_core.runner.sending import LogSending
+from delegate_core.runner.streams import StepStream, Streams, printed_line
 
 __all__ = ["Execution"]
 
 T = TypeVar("T")
-
-_LOG_LEAD = 1.0
-"""Seconds that a result waits for its log: enough for a healthy log service, and no harm with a slow one."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,13 +51,8 @@ class Execution:
         self.last_line = ""
         self._scope: anyio.CancelScope | None = None
         self._context: TaskContext | None = None
-        self._task_mask: Mask | None = None
-        self._task_log: TaskLog | None = None
         self._task_folder: Path | None = None
-        self._sending: LogSending | None = None
-        self._ended = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._making = threading.Lock()
+        self._streams = Streams(core, self)
 
     # ------------------------------------------------------------------ from outside
 
@@ -117,10 +107,8 @@ class Execution:
         return result
 
     async def log_sent(self) -> None:
-        """Wait for the end of its log, briefly: who sees a result should find the log complete."""
-        if self._sending is not None:
-            with anyio.move_on_after(_LOG_LEAD):
-                await self._sending.done.wait()
+        """Wait for the end of its logs, briefly."""
+        await self._streams.sent()
 
     async def _run(self) -> TaskResult:
         await self.core.journal.started(self.number)
@@ -196,11 +184,7 @@ class Execution:
         )
 
     async def _clean_up(self) -> None:
-        with self._making:
-            self._ended.set()
-            log = self._task_log
-        if log is not None:
-            log.close()
+        self._streams.end()
         if self._task_folder is not None:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self.core.folder.remove_task, self.number)
@@ -208,7 +192,7 @@ class Execution:
     def _sendable(self, result: TaskResult) -> TaskResult:
         """The result as it may leave: a handler may have put a secret into it, or a file name that is no UTF-8."""
         error, data = result.error, result.data
-        if self.task.masks or self._task_mask is not None:
+        if self._streams.masks:
             error, data = self.mask.text(error), self.mask.json(data)
         error = error.encode("utf-8", "backslashreplace").decode()
         return result.model_copy(update={"error": error, "data": data})
@@ -222,26 +206,17 @@ class Execution:
 
     @property
     def mask(self) -> Mask:
-        """Its mask, made at the first use, which may be in a handler's thread."""
-        with self._making:
-            if self._task_mask is None:
-                self._task_mask = Mask(self.task.masks)
-            return self._task_mask
+        """Its mask."""
+        return self._streams.mask
 
     @property
     def log(self) -> TaskLog:
-        """Its log, made at the first use; from then on it is being sent."""
-        mask = self.mask
-        with self._making:
-            if self._task_log is None:
-                spool = Spool(self.core.folder.log_folder(self.number), limit=self.core.settings.log_limit)
-                self._task_log = TaskLog(spool, mask, on_line=self._printed)
-                if self._ended.is_set():
-                    self._task_log.close()  # a thread that has outlived its task has no log any more
-                else:
-                    self._sending = LogSending(self.core, self, self._task_log, self._ended)
-                    self._loop.call_soon_threadsafe(self.core.spawn, self._sending.run)
-            return self._task_log
+        """Its log."""
+        return self._streams.log()
+
+    def stream(self, name: str) -> StepStream:
+        """The log of one of its steps."""
+        return StepStream(self._streams, name)
 
     def folder(self) -> Path:
         """Make its folder."""
@@ -266,6 +241,7 @@ class Execution:
             self.task = self.task.model_copy(update={"state": state})
             await self.core.journal.state(self.number, state)
 
-    def _printed(self, line: LogLine) -> None:
-        self.last_line = line.text
-        self.core.observers.task_logged(task=self.task, line=line)
+    def printed(self, line: LogLine, stream: str) -> None:
+        """It printed a line."""
+        self.last_line = printed_line(line, stream)
+        self.core.observers.task_logged(task=self.task, line=line, stream=stream)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from dataclasses import replace
 
 from delegate_core.model import Delivery, Entry, Finish, Forget, Phase, Run, Session, Task, TaskResult
 from delegate_core.processes import ProcessIdentity, end_leftovers
@@ -85,6 +86,7 @@ class Recovery:
         slot = Slot(self._core.slots, entry.type)
         with self._intake.life(session, entry.task_id, slot):
             await self._clean_up(entry)
+            entry = replace(entry, streams=self._core.folder.streams(entry.number))
             decision = await self._decide(session, entry)
             if isinstance(decision, Run):
                 await self._run(session, entry, decision.task, slot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import anyio
@@ -31,15 +32,24 @@ _UPLOADS = 3
 class LogSending:
     """Opens a sink when a task prints its first line, pumps its batches, and uploads what is to stay.
 
-    Error handling: nothing here touches the task or its result. A service that fails is tried again while the task
-    runs and for a minute behind it; then the log stays in its spool, and the journal says why it is only there.
+    Error handling: nothing here touches the task or its result. A service that fails is tried again while the task (or
+    the step) runs and for a minute behind it; then the log stays in its spool, and the journal says why it is only
+    there.
+
+    Args:
+        stream: the step whose log it is; empty: the task's own.
+        note: takes what became of it; not called where the backend keeps no logs.
     """
 
-    def __init__(self, core: Core, execution: Execution, log: TaskLog, ended: asyncio.Event) -> None:
+    def __init__(
+        self, core: Core, execution: Execution, log: TaskLog, stream: str, note: Callable[[str, Stored], None]
+    ) -> None:
         self._core = core
         self._execution = execution
         self._spooled = log
-        self._ended = ended
+        self._stream = stream
+        self._take_note = note
+        self.ended = asyncio.Event()
         self.done = asyncio.Event()
 
     async def run(self) -> None:
@@ -50,7 +60,7 @@ class LogSending:
             if stored is not None:
                 self._note(stored)
         except Exception:  # noqa: BLE001 - a log is never a reason to end a task or the runner
-            _log.exception("the log of task %s is not sent any more", self._execution.task.id)
+            _log.exception("%s is not sent any more", self._title)
         finally:
             self._core.logs_open -= 1
             self.done.set()
@@ -65,7 +75,7 @@ class LogSending:
         return stored
 
     async def _lose_patience(self, scope: anyio.CancelScope) -> None:
-        await self._ended.wait()
+        await self.ended.wait()
         await anyio.sleep(_PATIENCE)
         scope.cancel()
 
@@ -73,8 +83,8 @@ class LogSending:
         """None: the backend keeps no logs."""
         core, execution = self._core, self._execution
         sink = await until_answered(
-            lambda: core.backend.open_log(execution.session, execution.task, ""),
-            f"log of task {execution.task.id}",
+            lambda: core.backend.open_log(execution.session, execution.task, self._stream),
+            self._title,
             interrupted=lambda interrupt: core.interrupted(interrupt, execution.session),
         )
         if sink is None:
@@ -92,11 +102,15 @@ class LogSending:
                 if backoff.tries + 1 >= _UPLOADS:
                     return Stored(False, describe(error))
                 delay = backoff.next()
-                _log.warning("upload of the log of task %s: %s", self._execution.task.id, describe(error))
+                _log.warning("upload of %s: %s", self._title, describe(error))
             await anyio.sleep(delay)
 
+    @property
+    def _title(self) -> str:
+        task = self._execution.task.id
+        return f"the log of step {self._stream!r} of task {task}" if self._stream else f"the log of task {task}"
+
     def _note(self, stored: Stored) -> None:
-        number, task = self._execution.number, self._execution.task
-        self._core.journal.log_stored(number, "" if stored.stored else stored.reason or "not stored")
+        self._take_note(self._stream, stored)
         if not stored.stored:
-            _log.warning("the log of task %s stays on this machine: %s", task.id, stored.reason)
+            _log.warning("%s stays on this machine: %s", self._title, stored.reason)

@@ -24,7 +24,14 @@ class _Surroundings:
         self.log = TaskLog(Spool(folder / "log", limit=10_000_000), self.mask, on_line=self.lines.append)
         self.events: list[Event] = []
         self.processes: list[ProcessIdentity] = []
+        self.steps: dict[str, _Stream] = {}
         self._folder = folder / "folder"
+        self._logs = folder / "steps"
+
+    def stream(self, name: str) -> _Stream:
+        if name not in self.steps:
+            self.steps[name] = _Stream(Spool(self._logs / str(len(self.steps)), limit=10_000_000), self.mask)
+        return self.steps[name]
 
     def folder(self) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +47,23 @@ class _Surroundings:
         self.events.append(event)
 
 
+class _Stream:
+    """A step's log, in memory."""
+
+    def __init__(self, spool: Spool, mask: Mask) -> None:
+        self.lines: list[LogLine] = []
+        self._log = TaskLog(spool, mask, on_line=self.lines.append)
+
+    def write(self, data: bytes | str, *, level: str = "info") -> None:
+        self._log.write(data, level=level)
+
+    def line(self, text: str, *, level: str = "info") -> None:
+        self._log.line(text, level=level)
+
+    async def finish(self) -> None:
+        self._log.close()
+
+
 class PrintingContext(TaskContext):
     """A context whose log a test can read."""
 
@@ -47,9 +71,10 @@ class PrintingContext(TaskContext):
         self._own = _Surroundings(folder, task)
         super().__init__(task, self._own, deadline=deadline, grace=grace)
 
-    def printed(self) -> str:
-        """The log so far, masked."""
-        return "\n".join(line.text for line in self._own.lines)
+    def printed(self, step: str = "") -> str:
+        """The log so far, masked: the task's own, or that of a step."""
+        lines = self._own.steps[step].lines if step else self._own.lines
+        return "\n".join(line.text for line in lines)
 
     @property
     def events(self) -> list[Event]:

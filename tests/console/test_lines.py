@@ -90,7 +90,7 @@ def test_the_same_events_as_json(told: Told) -> None:
     assert [json.loads(line) for line in told("json", tell)] == [
         {**time, "event": "runner_state", "state": "running", "reason": ""},
         {**time, "event": "task_claimed", **task},
-        {**time, "event": "task_line", **task, "level": "warn", "text": "hello"},
+        {**time, "event": "task_line", **task, "level": "warn", "text": "hello", "step": None},
         {**time, "event": "task_finished", **task, **ended},
         {**time, "event": "log", **log},
     ]
