@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from delegate_core.cli.contributed import add_commands
+
 __all__ = ["build"]
 
 Backend = Annotated[str, typer.Option("--backend", help="The control plane: harness, or another installed backend.")]
@@ -63,6 +65,8 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     for name, function in (("list", tasks_list), ("show", tasks_show), ("logs", tasks_logs)):
         tasks.command(name)(function)
     app.add_typer(tasks, name="tasks")
+    own = {*(each.name or "" for each in app.registered_commands), *(each.name or "" for each in app.registered_groups)}
+    add_commands(app, command, frozenset(own))
     return typer.main.get_command(app)
 
 
