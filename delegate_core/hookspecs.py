@@ -20,7 +20,7 @@ other hooks are described at each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from delegate_core.markers import hookspec
@@ -209,11 +209,14 @@ class HookSpecs:
     # ------------------------------------------------------------------ a task's life
 
     @hookspec(firstresult=True)
-    async def dispatch(self, task: Task, context: TaskContext) -> TaskResult | None:
+    async def dispatch(
+        self, task: Task, context: TaskContext, run_here: Callable[[Task, TaskContext], Awaitable[TaskResult]]
+    ) -> TaskResult | None:
         """Execute the task and return its result. None: not mine, ask the next.
 
-        The core's own implementation comes last: it finds the handler and runs it here. A plugin may run it elsewhere
-        while log, progress and cancellation pass through ``context``. Being cancelled means that the deadline has
+        The core's own implementation comes last: it finds the handler and runs it here. ``run_here`` is that one, for a
+        plugin that only has something to do before or after it. A plugin may run the task elsewhere while log,
+        progress and cancellation pass through ``context``. Being cancelled means that the deadline has
         passed or that the task is cancelled: clean up and let the cancellation through. Anything raised is a failure
         of the task, with its text.
 
@@ -240,7 +243,7 @@ class HookSpecs:
 
     @hookspec(firstresult=True)
     async def open_log(self, session: Session, task: Task, stream: str) -> LogSink | None:
-        """Open a stream for a task's log, or for a step's; see ``delegate_core.logs.LogSink``.
+        """Open a stream for a task's log, or for that of a step; see ``delegate_core.logs.LogSink``.
 
         Called when the first line is printed. ``stream`` is a step's name, or "" for the task's own. None, or no
         implementation: the log stays on this machine. A passing fault is tried again while the task runs on.

@@ -56,8 +56,9 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     command = next((each for each in arguments if not each.startswith("-")), "")
     app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
     app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
-    for function in (demo, submit, cancel, logs, status, version):
+    for function in (demo, cancel, logs, status, version):
         app.command(function.__name__)(function)
+    app.command("submit", context_settings={"ignore_unknown_options": True})(submit)
     plugins = typer.Typer(help="Look at the installed plugins.", no_args_is_help=True, rich_markup_mode=None)
     plugins.command("list")(plugins_list)
     app.add_typer(plugins, name="plugins")
@@ -102,25 +103,33 @@ def demo(backend: Backend = "harness") -> None:
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(help="The task's file, as the backend wants it; - for standard input.")],
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="The task's file; - for standard input."),
+    ],
     wait: Annotated[bool, typer.Option("--wait", help="Show log and result; exit 0 only if it succeeded.")] = False,  # noqa: FBT002 - a flag
     json_: Annotated[bool, typer.Option("--json", help="Print results as JSON lines.")] = False,  # noqa: FBT002 - a flag
     timeout: Annotated[str | None, typer.Option("--timeout", help="Wait no longer: 30s, 5m.")] = None,
+    repo: Annotated[Path | None, typer.Option("--repo", help="A local git repository, where tasks need one.")] = None,
     option: Options = None,
 ) -> None:
     """Queue a task on the running development server.
 
+    Every other option, as in --branch main, goes to the server as it is: what it knows depends on the backend.
+
     \b
         echo '{"type": "script", "data": {"commands": ["echo hello"]}}' | delegate submit - --wait
+        delegate submit .drone.yml --repo . --branch main --event push --wait
     """
-    from delegate_core.cli import client  # noqa: PLC0415
+    from delegate_core.cli import client, submitting  # noqa: PLC0415
     from delegate_core.settings.durations import parse_duration  # noqa: PLC0415
 
     try:
         seconds = None if timeout is None else parse_duration(timeout)
     except ValueError as error:
         raise typer.BadParameter(f"--timeout: {error}") from None
-    raise typer.Exit(client.submit(file, option or [], wait=wait, timeout=seconds, as_json=json_))
+    file, options = submitting.read_arguments(arguments, option or [], repo)
+    raise typer.Exit(client.submit(file, options, wait=wait, timeout=seconds, as_json=json_))
 
 
 def cancel(task_id: Annotated[str, typer.Argument(help="The task's id, or how it begins.")]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -21,14 +21,12 @@ __all__ = ["cancel", "logs", "status", "submit"]
 _SUCCEEDED = "succeeded"
 
 
-def submit(file: Path, options: Sequence[str], *, wait: bool, timeout: float | None, as_json: bool) -> int:
+def submit(file: Path, options: Mapping[str, str], *, wait: bool, timeout: float | None, as_json: bool) -> int:
     """Queue what a file describes; with ``wait`` show log and result. 1 if a task did not succeed in time."""
-    if wrong := [option for option in options if "=" not in option]:
-        raise SettingsError(f"--option {wrong[0]}: write it as name=value")
     text = _read(file)
     client = _client()
     try:
-        ids = client.submit(text, dict(option.split("=", 1) for option in options))
+        ids = client.submit(text, dict(options))
     except DelegateError as error:
         raise SettingsError(f"{_named(file)}: {error}") from None
     if not wait:

@@ -26,7 +26,7 @@ def dispatcher(plugins: Plugins, handlers: HandlerRegistry) -> Dispatch:
 
     async def dispatch(task: Task, context: TaskContext) -> TaskResult:
         for implementation in asked:
-            result: TaskResult | None = await implementation(task=task, context=context)
+            result: TaskResult | None = await implementation(task=task, context=context, run_here=here)
             if result is not None:
                 return result
         return await here(task, context)

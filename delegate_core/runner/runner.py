@@ -147,7 +147,10 @@ class Runner:
 
         Raises:
             DelegateError: why it could not start, or had to end; see ``delegate_core.errors`` for the kinds.
+            RuntimeError: it was run before.
         """
+        if self._core is not None:
+            raise RuntimeError("this runner was run already; make another")
         self._since = time.monotonic()
         with StateFolder(self.state_dir) as folder, Journal(folder, durable=self.settings.durable) as journal:
             async with self._lives() as spawn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -47,6 +47,33 @@ class Dispatcher:
     @hookimpl
     async def dispatch(self, task: Task, context: TaskContext) -> TaskResult | None:
         return self.answer()  # type: ignore[no-any-return]  # a test may answer what breaks the contract
+
+
+class Around:
+    """A dispatcher that only has something to do before and after."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    @hookimpl
+    async def dispatch(
+        self, task: Task, context: TaskContext, run_here: Callable[[Task, TaskContext], Awaitable[TaskResult]]
+    ) -> TaskResult:
+        self.seen.append(task.type)
+        result = await run_here(task, context)
+        self.seen.append(result.outcome)
+        return result
+
+
+async def test_a_dispatcher_can_wrap_the_handler_that_runs_here(backend: Scripted, bench: Bench) -> None:
+    around = Around()
+    backend.on_claim = lambda offer, again: Task(id=offer.task_id, type=offer.type, data={"n": 1})
+    await bench.start({"echo": echo}, plugins=(around,))
+    await backend.offer("echo")
+    assert (await backend.result()).data == {"n": 1}
+    assert around.seen == ["echo", Outcome.SUCCEEDED]
+    await backend.offer("other", "second")
+    assert (await backend.result("second")).outcome is Outcome.REJECTED
 
 
 def _explode() -> None:

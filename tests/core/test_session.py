@@ -186,3 +186,11 @@ async def test_slots_and_ids_are_all_given_back(backend: Scripted, bench: Bench)
     assert started.runner.slots.used == 0
     assert all(len(results) == 1 for results in backend.reported.values())
     assert len(backend.reported) == 21
+
+
+async def test_a_runner_that_was_run_cannot_be_run_again(bench: Bench) -> None:
+    started = await bench.start({})
+    started.runner.drain()
+    await started.ended()
+    with pytest.raises(RuntimeError, match="make another"):
+        await started.runner.run()

@@ -49,6 +49,7 @@ def text(**fields: object) -> str:
         (json.dumps([json.loads(text()), {"type": "fib", "data": 7}]), ["1.data"]),
         ('{"type": "fib", "data": {"n": NaN}}', ["NaN"]),
         ("[" * 100_000, ["nested"]),
+        ("[]", ["empty"]),
         ("\udcff", ["line 1"]),
     ],
 )

@@ -111,6 +111,8 @@ class HarnessDevelopmentServer:
             raise SubmissionError(f"unknown option {', '.join(sorted(options))}: a Harness task takes none")
         found = _parse(text)
         tasks = found if isinstance(found, list) else [found]
+        if not tasks:
+            raise SubmissionError("the list is empty: there is no task in it")
         if self._rules.strict:
             _check_types(tasks)
         return [self._submit(task) for task in tasks]
