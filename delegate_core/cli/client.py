@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from delegate_core.cli.tables import print_table, short_ids
-from delegate_core.console.visible import visible
+from delegate_core.console.visible import coloured, visible
 from delegate_core.development import Address, ServerTask, address_file
 from delegate_core.development.client import ControlClient
 from delegate_core.errors import DelegateError, SettingsError
@@ -56,8 +56,10 @@ def _describe(task: ServerTask) -> str:
 
 
 def _print_log(client: ControlClient, task_id: str, stream: TextIO, seconds: float) -> None:
+    """The lines as they are; in a terminal they keep their colours, and no other power over it."""
+    shown = coloured if stream.isatty() else str
     for text in client.log(task_id, follow=max(0.0, seconds)):
-        stream.write(text)
+        stream.write(shown(text))
         stream.flush()
 
 

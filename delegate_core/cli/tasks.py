@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from delegate_core.cli.tables import print_table, short_ids
-from delegate_core.console.visible import visible
+from delegate_core.console.visible import coloured, visible
 from delegate_core.errors import SettingsError
 from delegate_core.history import History
 from delegate_core.logs import LogLine
@@ -98,8 +98,9 @@ def show_log(history: History, task_id: str) -> int:
 def _print_lines(prefix: str, missing: int, lines: Iterable[LogLine]) -> None:
     if missing:
         sys.stderr.write(f"{prefix}[the first {missing} lines were dropped: the log is larger than its limit]\n")
+    shown = coloured if sys.stdout.isatty() else str
     for line in lines:
-        sys.stdout.write(f"{prefix}{line.text}\n")
+        sys.stdout.write(shown(f"{prefix}{line.text}\n"))
 
 
 def as_dict(entry: Entry) -> dict[str, object]:

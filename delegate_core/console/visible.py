@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import cycle
 from typing import Final
 
-__all__ = ["abbreviated", "uncoloured", "visible"]
+__all__ = ["abbreviated", "coloured", "uncoloured", "visible"]
 
 _LONGEST: Final = 2000
 """Characters of one text that are shown; an error may carry a whole log."""
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*m")
+_KEPT: Final = re.compile(r"(\x1b\[[0-9;:]*m|\r?\n)")
+_PLAIN: Final = "\x1b[0m"
 
 
 def visible(text: str, limit: int = _LONGEST) -> str:
@@ -42,6 +45,19 @@ def _shown(character: str) -> str:
 def uncoloured(text: str) -> str:
     """The text without colour codes. Most build tools print them; they are the one escape worth dropping."""
     return _COLOURS.sub("", text) if "\x1b" in text else text
+
+
+def coloured(text: str) -> str:
+    """Lines of a log for a terminal: with their colours and line ends, but without any other power over it."""
+    if text.isprintable():
+        return text
+    parts = _KEPT.split(text)
+    shown = "".join(part if odd else _harmless(part) for odd, part in zip(cycle((False, True)), parts, strict=False))
+    return shown.replace("\n", f"{_PLAIN}\n") if "\x1b" in text else shown
+
+
+def _harmless(text: str) -> str:
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def abbreviated(text: str, width: int) -> str:

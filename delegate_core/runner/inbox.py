@@ -36,9 +36,13 @@ class Inbox:
         """How many tasks could be taken now, of one type or of any. 0 while full, paused or draining."""
         return self._slots.room(task_type)
 
-    async def wait_for_room(self) -> None:
-        """Wait until a task could be taken."""
-        await self._slots.wait_for_room()
+    async def wait_for_room(self, task_type: str | None = None) -> None:
+        """Wait until a task of this type, or of some type, could be taken."""
+        await self._slots.wait_for_room(task_type)
+
+    async def wait_until_full(self, task_type: str | None = None) -> None:
+        """Wait until none could be taken any more: for a long poll, which is better given up then."""
+        await self._slots.wait_until_full(task_type)
 
     async def wait_for_change(self) -> None:
         """Wait until a slot is given back, when room may have come for a type that had none, or for a `nudge`."""

@@ -26,6 +26,7 @@ class Slots:
         self._taken: Counter[str] = Counter()
         self._used = 0
         self._changed = anyio.Event()
+        self._shrunk: anyio.Event | None = None
 
     @property
     def used(self) -> int:
@@ -52,6 +53,7 @@ class Slots:
         """Take a slot whether or not there is room: for work that an earlier life had claimed."""
         self._taken[task_type] += 1
         self._used += 1
+        self._shrink()
 
     def release(self, task_type: str) -> None:
         """Give a slot back."""
@@ -62,6 +64,7 @@ class Slots:
     def hold(self, name: str, reason: str) -> None:
         """Take nothing until `unhold` is called with the same name."""
         self.holds[name] = reason
+        self._shrink()
 
     def unhold(self, name: str) -> None:
         """Take tasks again, unless something else holds."""
@@ -77,10 +80,22 @@ class Slots:
         """Wait until a slot is given back or a hold goes."""
         await self._changed.wait()
 
-    async def wait_for_room(self) -> None:
-        """Wait until a task of some type could be taken."""
-        while self.room() < 1:
+    async def wait_for_room(self, task_type: str | None = None) -> None:
+        """Wait until a task of this type, or of some type, could be taken."""
+        while self.room(task_type) < 1:
             await self._changed.wait()
+
+    async def wait_until_full(self, task_type: str | None = None) -> None:
+        """Wait until no task of this type, or of any, could be taken."""
+        while self.room(task_type) > 0:
+            if self._shrunk is None:
+                self._shrunk = anyio.Event()
+            await self._shrunk.wait()
+
+    def _shrink(self) -> None:
+        if self._shrunk is not None:
+            self._shrunk.set()
+            self._shrunk = None
 
 
 class Slot:

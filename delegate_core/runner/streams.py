@@ -133,7 +133,11 @@ class StepStream:
         self._streams.log(self._name).line(text, level=level)
 
     async def finish(self) -> None:
-        """Nothing more will be printed: wait until the server has the log, or it is given up."""
+        """Nothing more will be printed: wait until the server has the log, or it is given up.
+
+        A step that printed nothing has an empty log, not none.
+        """
+        self._streams.log(self._name)
         await self._streams.finish(self._name)
 
 
