@@ -1,0 +1,71 @@
+"""Variables of Drone's runners that are set and mean nothing here: each is named, with what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from delegate_core.settings import settings_of
+from delegate_core.settings.naming import nearest
+from delegate_drone.settings import DroneSettings
+
+__all__ = ["unsupported"]
+
+_REASONS = {
+    "DRONE_UI_": "there is no dashboard to log in to: see the console, or `delegate tasks`",
+    "DRONE_HTTP_": "this runner serves no pages: see the console, or `delegate tasks`",
+    "DRONE_SERVER_": "this runner serves no pages; the server to connect to is DRONE_RPC_HOST",
+    "DRONE_ACME_": "this runner serves no pages, so it needs no certificate",
+    "DRONE_TMATE_": "there are no debug sessions; run the pipeline at your own terminal with `delegate exec`",
+    "DRONE_LOG_FILE": "the log goes to the standard output: let the service manager keep it",
+    "DRONE_RUNNER_DEVICES": "it never had an effect; name devices in the pipeline",
+    "DRONE_DOCKER_STREAM_PULL": "the progress of a pull is always shown",
+    "DRONE_DEFER_TAIL_LOG": "the last lines of a step are always waited for",
+    "DRONE_FLAG_ENABLE_CARDS": "cards are always passed on",
+    "DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES": "privileged plugins get no volumes",
+}
+"""By name, or by what a group of names begins with."""
+
+_OURS = (
+    "DRONE_CPU_",
+    "DRONE_DOCKER_",
+    "DRONE_ENV_",
+    "DRONE_LIMIT_",
+    "DRONE_LOGS_",
+    "DRONE_MEMORY_",
+    "DRONE_NETRC_CLONE",
+    "DRONE_PLATFORM_",
+    "DRONE_REGISTRY_",
+    "DRONE_RPC_",
+    "DRONE_RUNNER_",
+    "DRONE_SECRET_",
+)
+"""What only a runner's variables begin with."""
+
+_OF_A_BUILD = frozenset({"DRONE_RUNNER_HOST", "DRONE_RUNNER_HOSTNAME", "DRONE_RUNNER_PLATFORM"})
+"""A step of a build has these, and may run a runner."""
+
+
+def unsupported(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A line for each variable of Drone's runners that is set in vain, by name; its value is not shown.
+
+    Those of the server and of a build are passed over, and so are empty ones.
+    """
+    known = _known()
+    names = sorted(name for name, value in environ.items() if value and name not in known | _OF_A_BUILD)
+    return tuple(line for name in names if (line := _complaint(name, known)))
+
+
+def _complaint(name: str, known: frozenset[str]) -> str | None:
+    reason = next((reason for begin, reason in _REASONS.items() if name.startswith(begin)), None)
+    if reason is not None:
+        return f"{name} has no effect: {reason}"
+    if not name.startswith(_OURS):
+        return None
+    meant = nearest(name, known)
+    return f"{name} has no effect: there is no such variable" + (f": did you mean {meant}?" if meant else "")
+
+
+def _known() -> frozenset[str]:
+    own = (name for setting in settings_of(DroneSettings).values() for name in setting.variables)
+    of_the_runner = (name for each in DroneSettings.runner_environment.values() for name in each.names)
+    return frozenset(name for name in (*own, *of_the_runner) if name.startswith("DRONE_"))
