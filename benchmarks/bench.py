@@ -92,6 +92,9 @@ def main() -> None:
     if given.only in "mask":
         print("\nThe mask, MB/s:\n", flush=True)
         subprocess.run([sys.executable, str(HERE / "mask.py")], check=True)
+    if given.only in "pipeline":
+        print("\nA step on the host engine:\n", flush=True)
+        subprocess.run([sys.executable, str(HERE / "pipeline.py")], check=True)
 
 
 def measure(scenario: Scenario, runs: int) -> Row:

@@ -183,7 +183,7 @@ class TaskContext:
     # ------------------------------------------------------------------ work
 
     async def run(
-        self, spec: processes.ProcessSpec, on_output: Callable[[bytes, str], None] | None = None
+        self, spec: processes.ProcessSpec, on_output: processes.OnOutput | None = None
     ) -> processes.ProcessExit:
         """Run a process to its end, its output going to the task's log.
 
@@ -202,7 +202,7 @@ class TaskContext:
         spec = replace(
             spec,
             grace=lambda: min(wanted() if callable(wanted) else wanted, self.grace),
-            mark=self._surroundings.mark,
+            within=self._surroundings.mark,
         )
         try:
             return await processes.run(spec, on_output=on_output or self._print, on_start=record)

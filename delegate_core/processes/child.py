@@ -89,7 +89,7 @@ def _popen(spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - executing what the task says is what a runner does
         spec.argv,
         cwd=spec.cwd,
-        env={**spec.env, MARK_VARIABLE: joined_marks(spec.mark)},
+        env={**spec.env, MARK_VARIABLE: joined_marks(*filter(None, (spec.within, spec.mark)))},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if spec.merge_stderr else subprocess.PIPE,

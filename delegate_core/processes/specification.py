@@ -27,6 +27,7 @@ class ProcessSpec:
         linger: seconds that its descendants have, after it exited, to finish and close its output.
         merge_stderr: its standard error goes into its standard output, in the order of writing.
         mark: what finds its descendants; unique.
+        within: a mark that it shares with others, which finds all of them: `end_leftovers` takes it.
     """
 
     argv: Sequence[str] = field(repr=False)
@@ -37,9 +38,12 @@ class ProcessSpec:
     linger: float = 0.5
     merge_stderr: bool = True
     mark: str = field(default_factory=lambda: uuid4().hex)
+    within: str | None = None
 
     def __post_init__(self) -> None:
         checked_mark(self.mark)
+        if self.within is not None:
+            checked_mark(self.within)
         if isinstance(self.argv, str) or not self.argv:
             raise ValueError("argv: a list with the program first, and its arguments after it")
 

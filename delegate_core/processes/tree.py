@@ -15,13 +15,13 @@ __all__ = ["Tree", "joined_marks"]
 _SEPARATOR = ":"
 
 
-def joined_marks(mark: str) -> str:
+def joined_marks(*marks: str) -> str:
     """The mark for a child's environment: after those of the runners that this runner runs in.
 
     So the processes of a runner that is itself a step of another are found by the outer one too.
     """
     outer = os.environ.get(MARK_VARIABLE)
-    return f"{outer}{_SEPARATOR}{mark}" if outer else mark
+    return _SEPARATOR.join((outer, *marks) if outer else marks)
 
 
 @dataclass(frozen=True, slots=True)

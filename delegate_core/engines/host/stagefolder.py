@@ -1,0 +1,109 @@
+"""The folders of one stage: made, private, and taken away."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from delegate_core.engines.engine import EngineError
+from delegate_core.engines.host import removal
+from delegate_core.engines.host.claim import claim
+from delegate_core.engines.host.layout import HostLayout
+from delegate_core.pipeline.spec import Netrc, Stage
+
+__all__ = ["StageFolder", "write_new"]
+
+
+class StageFolder:
+    """What one stage has on the disk. All its methods block.
+
+    Attributes:
+        layout: where everything is.
+        workspace: where the steps start: a folder of the stage, or one that it uses in place.
+    """
+
+    def __init__(self, stage: Stage, layout: HostLayout) -> None:
+        self.layout = layout
+        self._stage = stage
+        source = stage.workspace.source
+        self.in_place = source is not None
+        self.workspace = layout.workspace if source is None else Path(source).absolute()
+        self._claim: int | None = None
+
+    def make(self) -> None:
+        """Make it all; `remove` afterwards also where this raises.
+
+        Raises:
+            EngineError: it cannot be made.
+        """
+        if self.in_place:
+            _check_source(self.workspace)
+        try:
+            self._claim_root()
+            self._fill()
+        except FileExistsError:
+            raise EngineError(
+                f"the stage's folder {self.layout.root} is in use, or something else is in its place; "
+                "wait for the other run, or remove it"
+            ) from None
+        except OSError as error:
+            raise EngineError(
+                f"cannot make the stage's folder {self.layout.root}: {error.strerror}; "
+                "look at its disk and its permissions, or choose another root"
+            ) from None
+
+    def remove(self) -> None:
+        """Delete what `make` has made. A folder used in place stays as it is."""
+        if self._claim is None:
+            return
+        removal.remove(self.layout.root)
+        os.close(self._claim)
+        self._claim = None
+
+    def _claim_root(self) -> None:
+        self.layout.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._claim = claim(self.layout.root)
+
+    def _fill(self) -> None:
+        own = () if self.in_place else (self.layout.workspace,)
+        for folder in (self.layout.home, self.layout.scripts, *own):
+            folder.mkdir(mode=0o700)
+        if self._stage.netrc is not None:
+            write_new(self.layout.home / ".netrc", _netrc_line(self._stage.netrc).encode())
+
+
+def write_new(file: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, and that must not be there yet.
+
+    Raises:
+        OSError: it is there, as a link too, or cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(file, flags, 0o600), "wb") as opened:
+        opened.write(content)
+
+
+def _check_source(source: Path) -> None:
+    if not source.exists():
+        raise EngineError(f"the workspace {source} does not exist; name the folder in which the steps are to run")
+    if not source.is_dir():
+        raise EngineError(f"the workspace {source} is no folder; name the folder in which the steps are to run")
+
+
+def _netrc_line(netrc: Netrc) -> str:
+    """One account in the format that git's HTTP library reads."""
+    words = {"machine": netrc.machine, "login": netrc.login, "password": netrc.password}
+    return " ".join(f"{key} {_netrc_word(key, value)}" for key, value in words.items()) + "\n"
+
+
+def _netrc_word(key: str, value: str) -> str:
+    """A word as it is, or in quotes where it would be read as something else.
+
+    Raises:
+        EngineError: no file of this format can hold it.
+    """
+    if any(sign in value for sign in "\0\r\n"):
+        raise EngineError(f"the {key} of the account for git holds a line break or zero byte; correct the account")
+    if value and not any(sign.isspace() or sign == '"' for sign in value) and not value.startswith("#"):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
