@@ -1,0 +1,24 @@
+"""From a Drone pipeline to the spec that an engine executes.
+
+    stage = compile_stage(pipeline, facts, options=options, secrets=secrets)
+
+Nothing here does I/O: what is known of the build, the runner and the secrets are arguments.
+"""
+
+from delegate_drone.compiler.clone import clone_commands
+from delegate_drone.compiler.environment import runtime_environment, substitution_variables
+from delegate_drone.compiler.facts import Facts
+from delegate_drone.compiler.options import ContainerOptions, Options
+from delegate_drone.compiler.secrets import secret_names
+from delegate_drone.compiler.stage import compile_stage
+
+__all__ = [
+    "ContainerOptions",
+    "Facts",
+    "Options",
+    "clone_commands",
+    "compile_stage",
+    "runtime_environment",
+    "secret_names",
+    "substitution_variables",
+]
