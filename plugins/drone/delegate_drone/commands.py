@@ -1,0 +1,146 @@
+"""The commands that the Drone plugin brings: their options and help. What they do is imported when they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["exec_", "lint", "plan"]
+
+File = Annotated[str, typer.Argument(help="The manifest; - for standard input.")]
+Pipeline = Annotated[
+    str | None, typer.Option("--pipeline", help="Run only this one, whatever its trigger and dependencies say.")
+]
+Include = Annotated[list[str] | None, typer.Option("--include", help="Run only this step. Repeatable.")]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Do not run this step. Repeatable.")]
+Event = Annotated[str, typer.Option("--event", help="push, pull_request, tag, promote, rollback, cron or custom.")]
+Branch = Annotated[str | None, typer.Option("--branch", help="The target branch. [default: the one checked out]")]
+Commit = Annotated[str | None, typer.Option("--commit", help="The commit. [default: the one checked out]")]
+Ref = Annotated[str | None, typer.Option("--ref", help="The git reference. [default: made from event and branch]")]
+Repo = Annotated[str | None, typer.Option("--repo", help="The repository, owner/name. [default: that of origin]")]
+DeployTo = Annotated[str, typer.Option("--deploy-to", help="Where a promotion goes.", show_default=False)]
+Instance = Annotated[str, typer.Option("--instance", help="Host name of the server to pretend.", show_default=False)]
+Cron = Annotated[str, typer.Option("--cron", help="Name of the cron job.", show_default=False)]
+Title = Annotated[str, typer.Option("--title", help="Title of the pull request.", show_default=False)]
+Message = Annotated[str | None, typer.Option("--message", help="The commit's message. [default: its own]")]
+Trusted = Annotated[bool, typer.Option("--trusted", help="Allow what only trusted repositories may ask for.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Unknown keys are errors.")]
+Clone = Annotated[bool, typer.Option("--clone", help="Run in a fresh clone of what is committed.")]
+SecretFile = Annotated[Path | None, typer.Option("--secret-file", help="Secrets, a NAME=value a line.")]
+EnvFile = Annotated[Path | None, typer.Option("--env-file", help="Variables for all steps, a NAME=value a line.")]
+SecretName = Annotated[
+    list[str] | None, typer.Option("--secret", help="A secret from the environment variable of this name. Repeatable.")
+]
+
+
+def exec_(  # noqa: PLR0913, PLR0917 - an option each
+    file: File = ".drone.yml",
+    pipeline: Pipeline = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    event: Event = "push",
+    branch: Branch = None,
+    commit: Commit = None,
+    ref: Ref = None,
+    repo: Repo = None,
+    deploy_to: DeployTo = "",
+    instance: Instance = "",
+    cron: Cron = "",
+    title: Title = "",
+    message: Message = None,
+    secret_file: SecretFile = None,
+    env_file: EnvFile = None,
+    secret: SecretName = None,
+    trusted: Trusted = False,  # noqa: FBT002 - a flag
+    strict: Strict = False,  # noqa: FBT002 - a flag
+    clone: Clone = False,  # noqa: FBT002 - a flag
+    timeout: Annotated[str, typer.Option("--timeout", help="Time for each pipeline: 90s, 5m.")] = "1h",
+    console: Annotated[str, typer.Option("--console", help="auto, live, plain or json.")] = "auto",
+) -> None:
+    """Run the pipelines of a Drone manifest on this machine, without a server.
+
+    \b
+        delegate exec
+        delegate exec --pipeline test --include unit --env-file dev.env
+        delegate exec --event promote --deploy-to staging --secret-file secrets.env
+        delegate exec --clone --branch main --console plain
+
+    The steps run in this folder, as they are committed or not; --clone makes a clone first. Ctrl-C or SIGTERM cancels
+    what runs and gives it ten seconds, a second one kills it.
+
+    Exit status: 0 success, 1 a pipeline failed, 2 the file or an option cannot be used or a pipeline has no engine
+    here, 124 a pipeline timed out, 130 interrupted, 143 terminated, 141 nobody reads the output.
+    """
+    options = locals()
+    from delegate_core.settings.durations import parse_duration  # noqa: PLC0415 - imports the settings
+    from delegate_drone.local.choices import chosen  # noqa: PLC0415 - only when it runs
+    from delegate_drone.local.execute import execute  # noqa: PLC0415 - the same
+
+    try:
+        seconds = parse_duration(timeout)
+    except ValueError as error:
+        raise typer.BadParameter(f"--timeout: {error}") from None
+    raise typer.Exit(execute(*chosen(options), console=console, timeout=seconds))
+
+
+def lint(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Manifests, or their folders; - for standard input.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,  # noqa: FBT002 - a flag
+    strict: Strict = False,  # noqa: FBT002 - a flag
+    trusted: Trusted = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show all that is wrong with Drone manifests, and what to do about it.
+
+    \b
+        delegate lint
+        delegate lint --strict services/*/.drone.yml
+        delegate lint --json - < .drone.yml
+
+    Exit status: 0 no errors (there may be warnings), 1 errors, 2 a file cannot be read.
+    """
+    from delegate_drone.local.lint import lint_files  # noqa: PLC0415 - only when it runs
+
+    raise typer.Exit(lint_files(files or [".drone.yml"], strict=strict, trusted=trusted, json=json))
+
+
+def plan(  # noqa: PLR0913, PLR0917 - an option each
+    file: File = ".drone.yml",
+    pipeline: Pipeline = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    event: Event = "push",
+    branch: Branch = None,
+    commit: Commit = None,
+    ref: Ref = None,
+    repo: Repo = None,
+    deploy_to: DeployTo = "",
+    instance: Instance = "",
+    cron: Cron = "",
+    title: Title = "",
+    message: Message = None,
+    secret_file: SecretFile = None,
+    env_file: EnvFile = None,
+    secret: SecretName = None,
+    trusted: Trusted = False,  # noqa: FBT002 - a flag
+    strict: Strict = False,  # noqa: FBT002 - a flag
+    clone: Clone = False,  # noqa: FBT002 - a flag
+    env: Annotated[bool, typer.Option("--env", help="Show the steps' variables; secrets are hidden.")] = False,  # noqa: FBT002 - a flag
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show what `delegate exec` would run with the same options, and why it would not run the rest.
+
+    \b
+        delegate plan --event tag --ref refs/tags/v1.2.0
+        delegate plan --pipeline test --env
+
+    Exit status: 0, or 2 if the file or an option cannot be used.
+    """
+    options = locals()
+    from delegate_drone.local.choices import chosen  # noqa: PLC0415 - only when it runs
+    from delegate_drone.local.plan import plan as show  # noqa: PLC0415 - the same
+
+    raise typer.Exit(show(*chosen(options), as_json=json, environment=env))

@@ -1,0 +1,1 @@
+"""Pipelines on this machine, without a server: what ``delegate exec``, ``lint`` and ``plan`` do."""

@@ -1,0 +1,112 @@
+"""Drawing the board: a pure function from what is known, the time and the terminal's size to lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.text import Text
+
+from delegate_core.console.cells import DIM, cell, join, spread
+from delegate_core.console.durations import duration
+from delegate_core.console.visible import visible
+from delegate_core.pipeline.states import StageStatus, StepStatus
+from delegate_drone.local.board import Board, PipelineRow, StepRow
+from delegate_drone.local.printable import plain_line
+from delegate_drone.local.summary import SIGNS
+
+__all__ = ["draw"]
+
+_NAME: Final = (8, 32)
+"""Cells of a step's name, at least and at most."""
+_DURATION: Final = 7
+_EXIT: Final = 8
+_BEFORE: Final = 3
+"""Finished pipelines that are shown above the running one."""
+_URGENCY: Final = {StepStatus.RUNNING: 0, StepStatus.FAILURE: 1, StepStatus.ERROR: 1, StepStatus.KILLED: 1}
+
+
+def draw(board: Board, now: float, width: int, height: int) -> list[Text]:
+    """The board in at most so many lines, each at most so many cells wide."""
+    current = board.current
+    if current is None:
+        return []
+    before = [row for row in board.pipelines.values() if row is not current]
+    head = [*(_pipeline_line(row, now, width) for row in before[-_BEFORE:]), _pipeline_line(current, now, width)]
+    head = head[-max(1, height - 2) :]
+    footer = [_footer(board, width)]
+    return [*head, *_steps(current, now, width, height - len(head) - len(footer)), *footer][:height]
+
+
+def _pipeline_line(row: PipelineRow, now: float, width: int) -> Text:
+    done = sum(step.status.is_terminal for step in row.steps.values())
+    left = Text.assemble(("── ", DIM), (visible(row.name), "bold"), (f"  {done} of {len(row.steps)} steps", DIM))
+    if row.verdict is None:
+        return spread(left, Text(duration(now - row.began)), width)
+    good = row.verdict.status is StageStatus.SUCCESS
+    ended = Text(f"{row.verdict.status} {duration(row.duration)}", "green" if good else "red")
+    return spread(left, ended, width)
+
+
+def _steps(row: PipelineRow, now: float, width: int, room: int) -> list[Text]:
+    """As many steps as there is room for, in their order; the last line says how many are not shown."""
+    steps = list(row.steps.values())
+    if room <= 0:
+        return []
+    names = min(max(_NAME[0], *(len(step.plan.name) for step in steps)), _NAME[1]) if steps else _NAME[0]
+    shown = _most_urgent(steps, room if len(steps) <= room else room - 1)
+    spare = room - len(shown) - (len(shown) < len(steps))
+    lines: list[Text] = []
+    for step in shown:
+        lines.append(_step_line(row, step, now, names, width))
+        last = list(_last_lines(step, width))[-spare:] if spare > 0 else []
+        spare -= len(last)
+        lines += last
+    if len(shown) < len(steps):
+        lines.append(cell(f"   … and {len(steps) - len(shown)} more", width, DIM))
+    return lines
+
+
+def _most_urgent(steps: Sequence[StepRow], room: int) -> list[StepRow]:
+    """Those that run or failed before those that wait, and those before what is over."""
+    ranked = sorted(steps, key=lambda step: _URGENCY.get(step.status, 2 if not step.status.is_terminal else 3))
+    chosen = {step.plan.name for step in ranked[: max(0, room)]}
+    return [step for step in steps if step.plan.name in chosen]
+
+
+def _step_line(row: PipelineRow, step: StepRow, now: float, names: int, width: int) -> Text:
+    sign, colour = SIGNS[step.status]
+    elapsed = step.elapsed(now)
+    code = f"exit {step.exit_code}" if step.status.is_terminal and step.exit_code else ""
+    cells = join(
+        Text(f" {sign}", colour),
+        cell(step.plan.name, names, "" if step.status is not StepStatus.SKIPPED else DIM),
+        cell("" if elapsed is None else duration(elapsed), _DURATION, "", "right"),
+        cell(code, _EXIT, "red"),
+    )
+    # Nothing wraps: a line that did would make the view higher than is known when it is cleared.
+    room = width - cells.cell_len - 2
+    line = join(cells, cell(_remark(row, step), max(0, room), DIM)) if room > 0 else cells
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def _remark(row: PipelineRow, step: StepRow) -> str:
+    if step.status is StepStatus.PENDING:
+        waiting = row.waits_for(step)
+        return f"waits for {', '.join(waiting)}" if waiting else "waits"
+    if step.status is StepStatus.RUNNING:
+        return plain_line(step.last_lines[-1]) if step.last_lines else ""
+    return step.note
+
+
+def _last_lines(step: StepRow, width: int) -> Iterator[Text]:
+    if _URGENCY.get(step.status) == 1:
+        for line in step.last_lines:
+            yield cell(f"     │ {plain_line(line)}", width, DIM)
+
+
+def _footer(board: Board, width: int) -> Text:
+    if board.stopping:
+        return cell(f" {board.stopping}: ending what runs; once more kills it", width, "yellow")
+    return cell(" Ctrl-C: cancel", width, DIM)

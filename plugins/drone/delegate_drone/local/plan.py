@@ -1,0 +1,178 @@
+"""``delegate plan``: what would run, in which order, and why the rest would not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from delegate_core.console.visible import visible
+from delegate_core.pipeline.graph import Graph
+from delegate_core.pipeline.spec import RunPolicy, Stage, Step
+from delegate_drone.local.choices import Choices, Given
+from delegate_drone.local.engines import StepEngine, step_engines
+from delegate_drone.local.execute import prepare
+from delegate_drone.local.reasons import unmet
+from delegate_drone.local.selection import Candidate
+from delegate_drone.local.workload import Workload
+from delegate_drone.manifest import Pipeline
+from delegate_drone.manifest import Step as ManifestStep
+
+__all__ = ["PlannedPipeline", "PlannedStep", "plan", "planned"]
+
+_HIDDEN: Final = "******"
+_FOLDER: Final = Path("/tmp/delegate-exec")  # noqa: S108 - only shown; a run makes its own folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """One step: when it runs, or why it never does."""
+
+    name: str
+    run: str
+    because: str = ""
+    failure: str = "fail"
+    detach: bool = False
+    depends_on: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedPipeline:
+    """One pipeline: whether it would run, or why not, and its steps in the file's order."""
+
+    name: str
+    type: str
+    runs: bool
+    because: str = ""
+    depends_on: tuple[str, ...] = ()
+    when: str = "on-success"
+    steps: tuple[PlannedStep, ...] = ()
+
+
+def plan(choices: Choices, given: Given, *, as_json: bool, environment: bool) -> int:
+    """Print the plan.
+
+    Raises:
+        SettingsError: the file or an option cannot be used.
+    """
+    plans = planned(prepare(choices, given), environment=environment)
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(each) for each in plans], indent=2) + "\n")
+    else:
+        sys.stdout.write("\n\n".join("\n".join(_pipeline_lines(each)) for each in plans) + "\n")
+    return 0
+
+
+def planned(workload: Workload, *, environment: bool) -> tuple[PlannedPipeline, ...]:
+    """The plan of a workload; with ``environment`` each step's variables, the secret ones hidden."""
+    return tuple(_planned(workload, candidate, environment=environment) for candidate in workload.candidates)
+
+
+def _planned(workload: Workload, candidate: Candidate, *, environment: bool) -> PlannedPipeline:
+    pipeline = candidate.pipeline
+    steps: tuple[PlannedStep, ...] = ()
+    if isinstance(pipeline, Pipeline):
+        kind = step_engines().get(pipeline.type)
+        stage = workload.compile(candidate, _places(kind), workload.facts(candidate, {}))
+        steps = tuple(_steps(workload, pipeline, stage, environment=environment))
+    return PlannedPipeline(
+        name=candidate.name,
+        type=pipeline.type,
+        runs=candidate.runs,
+        because=candidate.left_out or candidate.missing,
+        depends_on=candidate.needs,
+        when=pipeline.trigger.run_policy if isinstance(pipeline, Pipeline) else "on-success",
+        steps=steps,
+    )
+
+
+def _places(kind: StepEngine | None) -> Mapping[str, str]:
+    return kind.places(_FOLDER) if kind is not None else {}
+
+
+def _steps(workload: Workload, pipeline: Pipeline, stage: Stage, *, environment: bool) -> Iterator[PlannedStep]:
+    written = {step.name: step for step in (*pipeline.services, *pipeline.steps)}
+    absent = {step.name for step in stage.steps if step.run is RunPolicy.NEVER}
+    graph = Graph(stage.steps).without(absent)
+    for step in stage.steps:
+        never = step.name in absent
+        yield PlannedStep(
+            name=step.name,
+            run=step.run.value,
+            because=_why_never(workload, step.name, written.get(step.name)) if never else "",
+            failure=step.failure.value,
+            detach=step.detach,
+            depends_on=() if never else graph.needs(step.name),
+            commands=step.commands,
+            environment=_shown_environment(step, workload.secrets) if environment else {},
+        )
+
+
+def _why_never(workload: Workload, name: str, step: ManifestStep | None) -> str:
+    choices = workload.choices
+    if step is None:
+        return "the steps run in this folder; --clone makes a clone" if not choices.clone else "clone is disabled"
+    reason = unmet(step.when, workload.pretence.conditions())
+    if reason:
+        return reason
+    if name in choices.exclude:
+        return "it is named by --exclude"
+    return "it is not named by --include" if choices.include and name not in choices.include else "it is switched off"
+
+
+def _shown_environment(step: Step, secrets: Mapping[str, str]) -> dict[str, str]:
+    hidden = {secret.variable for secret in step.secrets if secret.variable is not None}
+    values = {value for value in secrets.values() if value}
+    shown = {name: _HIDDEN if _holds(value, values) else value for name, value in step.environment.items()}
+    return dict(sorted({**shown, **dict.fromkeys(hidden, _HIDDEN)}.items()))
+
+
+def _holds(value: str, secrets: set[str]) -> bool:
+    return any(secret in value for secret in secrets)
+
+
+# ---------------------------------------------------------------------- for people
+
+
+def _pipeline_lines(one: PlannedPipeline) -> Iterator[str]:
+    verdict = "runs" if one.runs else f"does not run: {visible(one.because)}"
+    yield f"pipeline {visible(one.name)} ({visible(one.type or 'docker')}): {verdict}"
+    if one.depends_on:
+        yield f"  after {_names(one.depends_on)}, {_when(one.when)}"
+    for step in one.steps:
+        yield from _step_lines(step)
+
+
+def _step_lines(step: PlannedStep) -> Iterator[str]:
+    yield f"  step {visible(step.name)}: {_policy(step)}"
+    if step.run == RunPolicy.NEVER:
+        return
+    if step.depends_on:
+        yield f"    after {_names(step.depends_on)}"
+    for command in step.commands:
+        first, *rest = command.split("\n")
+        yield f"    $ {visible(first)}"
+        yield from (f"      {visible(line)}" for line in rest)
+    for name, value in step.environment.items():
+        yield f"    {visible(name)}={visible(value)}"
+
+
+def _policy(step: PlannedStep) -> str:
+    if step.run == RunPolicy.NEVER:
+        return f"never: {visible(step.because)}"
+    failure = {"ignore": "its failure is ignored", "fast": "its failure ends the pipeline at once"}.get(step.failure)
+    return ", ".join(part for part in (_when(step.run), failure, "detached" if step.detach else None) if part)
+
+
+def _when(policy: str) -> str:
+    words = {"on-success": "if all is well", "on-failure": "only after a failure"}
+    return words.get(policy, "in any case")
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(visible(name) for name in names)
