@@ -228,11 +228,14 @@ class HookSpecs:
         """
 
     @hookspec(firstresult=True)
-    async def progress(self, session: Session, task: Task, event: Event) -> JsonValue:
+    async def progress(
+        self, session: Session, task: Task, event: Event, save: Callable[[JsonValue], Awaitable[None]]
+    ) -> JsonValue:
         """Tell the server how far a task has come; return the backend's new state.
 
-        Called for a handler's ``context.progress(...)``. The state is journaled before the task goes on. A passing
-        fault is tried again until the deadline. Without an implementation events are dropped.
+        Called for a handler's ``context.progress(...)``. The state is journaled before the task goes on; ``save``
+        journals one midway, where a crash between two calls must leave no doubt. A passing fault is tried again until
+        the deadline. Without an implementation events are dropped.
 
         Example::
 
@@ -271,11 +274,13 @@ class HookSpecs:
         """
 
     @hookspec(firstresult=True)
-    async def report(self, session: Session, task: Task, result: TaskResult) -> Delivery:
+    async def report(
+        self, session: Session, task: Task, result: TaskResult, save: Callable[[JsonValue], Awaitable[None]]
+    ) -> Delivery:
         """Deliver a task's result.
 
         Called when the result is in the journal, and again after a passing fault or a restart, until it answers:
-        delivered, gone (ended elsewhere), or never, with the reason.
+        delivered, gone (ended elsewhere), or never, with the reason. ``save`` journals the backend's state midway.
 
         Example::
 

@@ -274,7 +274,7 @@ class Entry:
     log: str | None = None
     """None: the log stayed here; "": the server has it; else why the server has it not."""
     streams: Mapping[str, Path] = field(default_factory=dict, compare=False)
-    """For `recover`: the spools of what its steps had printed, by name; ``delegate_core.logs.Spool.open`` reads one."""
+    """For `recover`: the spools of what it had printed, by step, its own under ""; read by ``Spool.open``."""
 
 
 @dataclass(frozen=True, slots=True)

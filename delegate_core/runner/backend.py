@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from delegate_core.errors import PluginError
@@ -34,9 +35,12 @@ if TYPE_CHECKING:
     from delegate_core.runner.inbox import Inbox
     from delegate_core.settings import RunnerSettings
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Save"]
 
 T = TypeVar("T")
+
+Save = Callable[[JsonValue], Awaitable[None]]
+"""Journals a task's state."""
 
 
 class Backend:
@@ -88,11 +92,11 @@ class Backend:
         answer = await self._claim(session=session, offer=offer, again=again)
         return None if answer is None else cast("Task | Ended", _checked(answer, "claim", Task, Ended))
 
-    async def progress(self, session: Session, task: Task, event: Event) -> JsonValue:
+    async def progress(self, session: Session, task: Task, event: Event, save: Save) -> JsonValue:
         """Tell the server of an event; the state as it was without an implementation."""
         if self._progress is None:
             return task.state
-        return cast("JsonValue", await self._progress(session=session, task=task, event=event))
+        return cast("JsonValue", await self._progress(session=session, task=task, event=event, save=save))
 
     async def open_log(self, session: Session, task: Task, stream: str) -> LogSink | None:
         """Open a log stream; None: logs stay here."""
@@ -108,9 +112,9 @@ class Backend:
         answer = await self._watch(session=session, task=task)
         return cast("TaskCancelled | Gap", _checked(answer, "watch", TaskCancelled, Gap))
 
-    async def report(self, session: Session, task: Task, result: TaskResult) -> Delivery:
+    async def report(self, session: Session, task: Task, result: TaskResult, save: Save) -> Delivery:
         """Deliver a result."""
-        return _checked(await self._report(session=session, task=task, result=result), "report", Delivery)
+        return _checked(await self._report(session=session, task=task, result=result, save=save), "report", Delivery)
 
     async def recover(self, session: Session, entry: Entry) -> Run | Finish | Forget:
         """Decide over an entry of an earlier life."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from delegate_core.backoff import Backoff
-from delegate_core.model import Session, Task, TaskResult
+from delegate_core.model import JsonValue, Session, Task, TaskResult
 from delegate_core.runner.calls import until_answered
 from delegate_core.runner.core import Core
 
@@ -23,8 +23,14 @@ async def deliver(core: Core, session: Session, number: int, task: Task, result:
     Cancelled by the end of the runner, it leaves the result in the journal for the next start.
     """
     _hold_if_behind(core)
+
+    async def save(state: JsonValue) -> None:
+        nonlocal task
+        task = task.model_copy(update={"state": state})
+        await core.journal.state(number, state)
+
     delivery = await until_answered(
-        lambda: core.backend.report(session, task, result),
+        lambda: core.backend.report(session, task, result, save),
         f"report of task {task.id}",
         backoff=Backoff(first=0.5, most=60.0),
         interrupted=lambda interrupt: core.interrupted(interrupt, session),

@@ -18,7 +18,7 @@ from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import StateError
 from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, TaskLog
-from delegate_core.model import CancelCause, Event, Gap, Outcome, Session, Task, TaskResult, Touch
+from delegate_core.model import CancelCause, Event, Gap, JsonValue, Outcome, Session, Task, TaskResult, Touch
 from delegate_core.processes import ProcessIdentity
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
@@ -236,7 +236,12 @@ class Execution:
         """Tell the server of an event and journal the backend's new state before the task goes on."""
         if not isinstance(event, Touch):
             await self.core.journal.progressing(self.number)
-        state = await self._ask(lambda: self.core.backend.progress(self.session, self.task, event), "progress")
+        await self._save(
+            await self._ask(lambda: self.core.backend.progress(self.session, self.task, event, self._save), "progress")
+        )
+
+    async def _save(self, state: JsonValue) -> None:
+        """The backend's state is in the journal when this returns."""
         if state != self.task.state:
             self.task = self.task.model_copy(update={"state": state})
             await self.core.journal.state(self.number, state)

@@ -6,6 +6,7 @@ import json
 import logging
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 from delegate_core.model import Delivery, Entry, Finish, Forget, Phase, Run, Session, Task, TaskResult
 from delegate_core.processes import ProcessIdentity, end_leftovers
@@ -14,6 +15,7 @@ from delegate_core.runner.core import Core
 from delegate_core.runner.delivery import deliver
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.slots import Slot
+from delegate_core.statefolder import StateFolder
 
 __all__ = ["Recovery"]
 
@@ -86,7 +88,7 @@ class Recovery:
         slot = Slot(self._core.slots, entry.type)
         with self._intake.life(session, entry.task_id, slot):
             await self._clean_up(entry)
-            entry = replace(entry, streams=self._core.folder.streams(entry.number))
+            entry = replace(entry, streams=_streams(self._core.folder, entry.number))
             decision = await self._decide(session, entry)
             if isinstance(decision, Run):
                 await self._run(session, entry, decision.task, slot)
@@ -140,6 +142,12 @@ class Recovery:
             journal.forget(entry.number)
         else:
             journal.settled(entry.number, Delivery(kind="gone", reason=decision.reason))
+
+
+def _streams(folder: StateFolder, number: int) -> dict[str, Path]:
+    """The spools that the earlier life left, by step; that of the task itself under no name."""
+    own = folder.log_folder(number)
+    return {**({"": own} if any(own.glob("*.jsonl")) else {}), **folder.streams(number)}
 
 
 def _task_of(entry: Entry) -> Task:

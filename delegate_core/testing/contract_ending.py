@@ -50,22 +50,24 @@ class EndingContract(ContractFixtures):
     async def test_cancelling_ends_the_whole_process_tree(
         self, under_test: BackendUnderTest, bench: Bench, work: Work
     ) -> None:
-        await bench.start(work.handlers())
+        started = await bench.start(work.handlers())
         task_id = under_test.submit("tree", {})
         await bench.within(work.wait(lambda now: len(now.pids) == 2))
         assert not any(map(gone, work.pids))
         under_test.cancel(task_id)
         assert not (await delivered_once(under_test, task_id)).succeeded
-        assert all(map(gone, work.pids)), "cleaning up comes before the report"
+        await started.seen.wait(lambda now: task_id in now.finished)  # a server may end a task before the runner does
+        assert all(map(gone, work.pids)), "cleaning up comes before the result"
 
     async def test_a_sync_handler_that_does_not_end_is_reported_and_keeps_its_slot(
         self, under_test: BackendUnderTest, bench: Bench, work: Work
     ) -> None:
         started = await bench.start(work.handlers(), capacity=2)
         task_id = under_test.submit("sync-hold", {})
-        await started.seen.wait(lambda now: task_id in now.started)
+        await bench.within(work.wait(lambda now: now.runs["sync-hold"] == 1))
         under_test.cancel(task_id)
         assert not (await delivered_once(under_test, task_id)).succeeded
+        await started.seen.wait(lambda now: task_id in now.finished)  # a server may end a task before the runner does
         assert started.runner.snapshot().abandoned_threads == 1
         assert started.runner.slots.used == 1
         work.let_go()

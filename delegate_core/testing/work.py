@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +46,7 @@ class Work:
         self._lock = threading.Lock()
         self._free = threading.Event()
         self._changed = anyio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def handlers(self) -> Mapping[str, Callable[..., Any]]:
         """The handlers by task type."""
@@ -67,7 +69,8 @@ class Work:
         self._note()
 
     async def wait(self, condition: Callable[[Work], Any]) -> None:
-        """Wait until a condition on the runs of async handlers holds."""
+        """Wait until a condition on the runs holds."""
+        self._loop = asyncio.get_running_loop()
         while not condition(self):
             await self._changed.wait()
 
@@ -132,6 +135,8 @@ class Work:
     def _sync_hold(self, context: TaskContext) -> JsonValue:
         """Does not look at its cancellation: it ends when it is let go."""
         with self._run("sync-hold"):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._note)
             context.log("held")
             self._free.wait()
         return {"held": True}

@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+_UNDONE = frozenset({"", "waiting_on_dependencies", "pending", "running", "blocked"})
+"""The statuses that something is still to follow."""
+
+
 class WireModel(BaseModel):
     """One object of the wire."""
 
@@ -81,6 +85,11 @@ class Step(WireModel):
     detached: bool = False
     card_schema: str = Field(default="", alias="schema")
 
+    @property
+    def is_done(self) -> bool:
+        """Nothing of it is to run any more."""
+        return self.status not in _UNDONE
+
 
 class Stage(WireModel):
     """A stage's record. ``version`` is the lock: an update with another one than the server has is a 409."""
@@ -113,6 +122,11 @@ class Stage(WireModel):
     depends_on: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     steps: tuple[Step, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing of it is to run any more."""
+        return self.status not in _UNDONE
 
 
 class Build(WireModel):
@@ -157,7 +171,7 @@ class Build(WireModel):
     @property
     def is_done(self) -> bool:
         """Nothing of it is to run any more."""
-        return self.status not in {"", "waiting_on_dependencies", "pending", "running", "blocked"}
+        return self.status not in _UNDONE
 
 
 class Repository(WireModel):

@@ -1,0 +1,117 @@
+"""How a call that failed is tried again, and how a long poll is: never in a hot loop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+
+from delegate_core.backoff import Backoff
+from delegate_drone.faults import DroneFault, Misdirected, ServerFault, Settled
+
+__all__ = ["Patience", "PollPace", "persist"]
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+
+
+def _lasting() -> Backoff:
+    return Backoff(first=10.0, most=120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait between tries.
+
+    Attributes:
+        passing: makes the delays after faults that pass by themselves.
+        lasting: makes those after faults that last until somebody changes a setting (a token, an address).
+        tries: of a call that the server itself keeps answering with an error, where that is taken for its last word.
+    """
+
+    passing: Callable[[], Backoff] = Backoff
+    lasting: Callable[[], Backoff] = _lasting
+    tries: int = 5
+
+
+def _nobody(_fault: DroneFault) -> None:
+    """Nobody wants to know."""
+
+
+async def persist(
+    call: Callable[[], Awaitable[T]],
+    patience: Patience,
+    *,
+    tries: int | None = None,
+    noted: Callable[[DroneFault], None] = _nobody,
+) -> T:
+    """Call until there is an answer that another try does not change. The caller's scope is the deadline.
+
+    Args:
+        call: one try.
+        patience: the pauses.
+        tries: how often the server itself may answer with an error before that is raised; None: for ever.
+        noted: is told of each fault that is tried again.
+
+    Raises:
+        Settled: the server's answer.
+        ServerFault: the last of ``tries``.
+    """
+    passing, lasting, refused = patience.passing(), patience.lasting(), 0
+    while True:
+        try:
+            return await call()
+        except Settled:
+            raise
+        except DroneFault as fault:
+            refused += isinstance(fault, ServerFault) and fault.is_own
+            if tries is not None and refused >= tries:
+                raise
+            noted(fault)
+            delay = (lasting if isinstance(fault, Misdirected) else passing).next(fault.after)
+            _LOG.info("%s; trying again in %.1f s", fault, delay)
+        await anyio.sleep(delay)
+
+
+class PollPace:
+    """The pauses between long polls: none after one that waited, growing ones after those that were answered at once.
+
+    A server or a proxy that answers a poll without waiting (with nothing, an error, or a stage that is not to be had)
+    would else be called thousands of times a second.
+
+    Args:
+        waited: seconds a fruitless poll has to last to count as one that waited; the server's own limit is 30.
+        passing: the pauses after fruitless polls.
+        lasting: the pauses after faults that last until somebody changes a setting.
+    """
+
+    def __init__(self, *, waited: float = 10.0, passing: Backoff | None = None, lasting: Backoff | None = None) -> None:
+        self._waited = waited
+        self._passing = passing or Backoff()
+        self._lasting = lasting or _lasting()
+
+    def fruitful(self) -> float:
+        """The poll brought what was then taken: seconds to wait before the next, which are none."""
+        self._passing.reset()
+        self._lasting.reset()
+        return 0.0
+
+    def fruitless(self, elapsed: float) -> float:
+        """The poll brought nothing, or nothing that was to be had, in ``elapsed`` seconds: seconds to wait."""
+        return self.fruitful() if elapsed >= self._waited else self._passing.next()
+
+    def failed(self, fault: DroneFault, elapsed: float) -> float:
+        """The poll failed after ``elapsed`` seconds: seconds to wait.
+
+        An error that came after a long wait is what a server on Redis answers where nothing happened; the pause is
+        the shortest then, but never none.
+        """
+        if isinstance(fault, Misdirected):
+            return self._lasting.next(fault.after)
+        if elapsed >= self._waited:
+            self._passing.reset()
+        return self._passing.next(fault.after)
