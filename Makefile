@@ -1,4 +1,4 @@
-# make demo   the main job: an embedded server, a runner, seven tasks; ends by itself
+# make demo   the main job: for each backend an embedded server, a runner, tasks and pipelines; ends by itself
 # make test   the tests
 # make check  lint, types, layer rules; make ci runs all that CI runs
 

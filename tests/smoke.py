@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_PIPELINE = "kind: pipeline\ntype: exec\nname: default\nsteps: [{name: greet, commands: [echo hello]}]\n"
 PROJECTS = (ROOT, ROOT / "plugins" / "drone", ROOT / "plugins" / "harness")
 
 
@@ -47,7 +48,10 @@ def main() -> None:
 
         run(*pip, drone, harness, cwd=place)
         listed = json.loads(run(delegate, "plugins", "list", "--json", cwd=place))
-        assert [(one["name"], one["kind"], one["problem"]) for one in listed] == [("harness", "backend", "")], listed
+        found = [(one["name"], one["kind"], one["problem"]) for one in listed]
+        assert found == [("drone", "backend", ""), ("harness", "backend", "")], listed
+        (place / ".drone.yml").write_text(_PIPELINE)
+        assert "[greet] hello\n" in run(delegate, "exec", cwd=place), "the core runs the plugin's command"
         run(delegate, "demo", cwd=place)
         sys.stdout.write(f"smoke test passed: {core.name}, {drone.name}, {harness.name}\n")
 

@@ -91,15 +91,20 @@ def _dev(**given: Any) -> None:
     develop(**given)
 
 
-def demo(backend: Backend = "harness") -> None:
-    """Run the demonstration: an embedded server, a runner, and seven tasks that end in every way.
+def demo(
+    backend: Annotated[
+        list[str] | None, typer.Option("--backend", help="Show only this backend; default: all that are installed.")
+    ] = None,
+) -> None:
+    """Run the demonstration: an embedded server, a runner, and tasks that end in every way.
 
     \b
         delegate demo
+        delegate demo --backend drone
     """
     from delegate_core.cli.demo import run_demo  # noqa: PLC0415
 
-    raise typer.Exit(run_demo(backend))
+    raise typer.Exit(run_demo(backend or []))
 
 
 def submit(

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,18 @@ from delegate_core.cli.developing import development_server, runner_beside
 from delegate_core.cli.running import in_event_loop
 from delegate_core.console.outlet import Outlet
 from delegate_core.development import DevelopmentServer, ServerTask
+from delegate_core.errors import PluginError
 from delegate_core.handlers import TaskContext
 from delegate_core.model import JsonValue
-from delegate_core.plugins import backend_module
+from delegate_core.plugins import backend_module, installed
 from delegate_core.settings import RunnerSettings
 
 __all__ = ["run_demo"]
 
 _LIMIT = 50.0
 """Seconds for all of it."""
+
+_FIRST = "harness"
 
 _LAST_WORDS = 5.0
 """Seconds that the table may take to be read."""
@@ -78,7 +81,7 @@ _HANDLERS: Mapping[str, Callable[..., Any]] = {"fib": fib, "count-words": count_
 
 @dataclass(frozen=True)
 class _Task:
-    """A task of the demo and how it is to end.
+    """A task of every demo and how it is to end.
 
     ``outcomes`` are the server's own words for that end: a backend that knows fewer words uses a plainer one.
     """
@@ -90,6 +93,22 @@ class _Task:
     says: str = ""
     timeout: float = 20.0
     cancelled: bool = field(default=False)
+
+    def text(self, server: DevelopmentServer) -> str:
+        """As the server takes it."""
+        return server.task_text(self.type, self.data, self.timeout)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A task of the demo, or an example of the backend's own."""
+
+    title: str
+    type: str
+    text: str
+    outcomes: tuple[str, ...]
+    says: str
+    cancelled: bool = False
 
 
 _SCRIPT: JsonValue = {
@@ -103,7 +122,9 @@ _TASKS = (
     _Task("a script, its output streamed", "script", _SCRIPT, ("succeeded",), '"answer": "42"'),
     _Task("a handler that raises", "divide", {"a": 1, "b": 0}, ("failed",), "ZeroDivisionError"),
     _Task("data that does not validate", "fib", {"n": -1}, ("failed", "rejected"), "n: "),
-    _Task("a task over its time", "script", _SLEEP, ("failed", "timed out"), "timed out after", timeout=2.0),
+    _Task(
+        "a task over its time", "script", _SLEEP, ("failed", "timed out", "timed_out"), "timed out after", timeout=2.0
+    ),
     _Task("a task that a user aborts", "script", _SLEEP, ("aborted", "cancelled", "killed"), cancelled=True),
 )
 
@@ -112,7 +133,7 @@ _TASKS = (
 class _Ended:
     """What became of a task of the demo."""
 
-    task: _Task
+    task: _Shown
     end: ServerTask
     seconds: float
     log: str
@@ -120,19 +141,45 @@ class _Ended:
     @property
     def as_declared(self) -> bool:
         """Whether it ended as the demo declares."""
-        said = self.task.says in f"{self.end.error} {json.dumps(self.end.data)}"
+        said = self.task.says in f"{self.end.error} {json.dumps(self.end.data)} {self.log}"
         return self.end.outcome in self.task.outcomes and said
 
 
 # ---------------------------------------------------------------------- the demonstration
 
 
-def run_demo(backend: str) -> int:
-    """Run it and show it; 0 only if each task ended as declared."""
+def run_demo(backends: Sequence[str]) -> int:
+    """Run it for each backend and show it; 0 only if each task ended as declared."""
+    ended = [_demonstrate(backend) for backend in backends or _with_servers()]
+    return 0 if all(ended) else 1
+
+
+def _with_servers() -> list[str]:
+    """All installed backends, as far as they bring an embedded server."""
+    names = dict.fromkeys(one.name for one in installed() if one.kind == "backend")
+    found = [name for name in names if _brings_server(name)]
+    if not found:
+        raise PluginError("no installed backend brings an embedded server; try: pip install delegate-harness")
+    return sorted(found, key=lambda name: name != _FIRST)
+
+
+def _brings_server(name: str) -> bool:
+    try:
+        development_server(backend_module(name), [])
+    except PluginError as error:
+        sys.stderr.write(f"delegate: {name} is not shown: {error}\n")
+        return False
+    return True
+
+
+def _demonstrate(backend: str) -> bool:
+    """Run and show one backend; whether all tasks ended as declared."""
     module = backend_module(backend)
     server = development_server(module, [])
-    settings = RunnerSettings(backend=backend, name="demo", poll_interval=0.2, grace=2.0)
+    settings = RunnerSettings(backend=backend, name="demo", capacity=16, poll_interval=0.2, grace=2.0)
     outlet = Outlet(sys.stdout)  # a reader who leaves, as `head` does, must not end the tasks
+    tasks = [_Shown(one.title, one.type, one.text(server), one.outcomes, one.says, one.cancelled) for one in _TASKS]
+    tasks += [_Shown(one.title, one.type, one.text, one.outcomes, one.says) for one in server.examples()]
 
     async def demonstrate() -> list[_Ended]:
         ended: list[_Ended] = []
@@ -142,33 +189,33 @@ def run_demo(backend: str) -> int:
                 runner = runner_beside(module, server, settings, Path(state), handlers=_HANDLERS)
                 group.start_soon(runner.run)
                 with anyio.move_on_after(_LIMIT) as limit:
-                    await _run_all(server, ended, outlet)
+                    await _run_all(server, tasks, ended, outlet)
                 if limit.cancelled_caught:
                     sys.stderr.write(f"delegate: the demo did not end within {_LIMIT:.0f}s\n")
                 runner.drain("the demo is over")
-        return sorted(ended, key=lambda each: _TASKS.index(each.task))
+        return sorted(ended, key=lambda each: tasks.index(each.task))
 
     ended: list[_Ended] = in_event_loop(demonstrate)
     outlet.write(_table(ended))
     outlet.settle(_LAST_WORDS)
-    return 0 if len(ended) == len(_TASKS) and all(one.as_declared for one in ended) else 1
+    return len(ended) == len(tasks) and all(one.as_declared for one in ended)
 
 
-async def _run_all(server: DevelopmentServer, ended: list[_Ended], outlet: Outlet) -> None:
+async def _run_all(server: DevelopmentServer, tasks: list[_Shown], ended: list[_Ended], outlet: Outlet) -> None:
     """Queue all at once; show and note each when it ends."""
 
-    async def one(task: _Task) -> None:
+    async def one(task: _Shown) -> None:
         ended.append(await _run_one(server, task))
         outlet.write(_log_of(ended[-1]))
 
     async with anyio.create_task_group() as group:
-        for task in _TASKS:
+        for task in tasks:
             group.start_soon(one, task)
 
 
-async def _run_one(server: DevelopmentServer, task: _Task) -> _Ended:
+async def _run_one(server: DevelopmentServer, task: _Shown) -> _Ended:
     started = time.monotonic()
-    (task_id,) = server.submit(server.task_text(task.type, task.data, task.timeout), {})
+    (task_id,) = server.submit(task.text, {})
     lines: list[str] = []
     async for line in server.log(task_id, follow=True):
         lines.append(line)
@@ -192,7 +239,7 @@ def _table(ended: list[_Ended]) -> str:
         table.add_column(title, overflow="fold")
     for one in ended:
         good = one.as_declared
-        answer = one.end.error or str(one.end.data)
+        answer = one.end.error or ("" if one.end.data is None else str(one.end.data))
         table.add_row(
             one.task.title,
             one.task.type,

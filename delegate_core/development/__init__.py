@@ -5,6 +5,6 @@ A backend brings the server, the core runs a small control interface beside it, 
 """
 
 from delegate_core.development.address import Address, address_file
-from delegate_core.development.server import DevelopmentServer, ServerTask, SubmissionError
+from delegate_core.development.server import DevelopmentServer, Example, ServerTask, SubmissionError
 
-__all__ = ["Address", "DevelopmentServer", "ServerTask", "SubmissionError", "address_file"]
+__all__ = ["Address", "DevelopmentServer", "Example", "ServerTask", "SubmissionError", "address_file"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from delegate_core.errors import DelegateError
 from delegate_core.model import JsonValue
 
-__all__ = ["DevelopmentServer", "ServerTask", "SubmissionError"]
+__all__ = ["DevelopmentServer", "Example", "ServerTask", "SubmissionError"]
 
 
 class SubmissionError(DelegateError):
@@ -32,6 +32,25 @@ class ServerTask:
     data: JsonValue = None
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Something of the backend's own that the demonstration shows.
+
+    Attributes:
+        title: for people.
+        type: the task type.
+        text: as `DevelopmentServer.submit` takes it; it makes one task.
+        outcomes: the outcomes that are right for it.
+        says: words of its error, data or log.
+    """
+
+    title: str
+    type: str
+    text: str
+    outcomes: tuple[str, ...]
+    says: str = ""
+
+
 class DevelopmentServer(Protocol):
     """An embedded control plane. Everything runs in the event loop that enters `serve`."""
 
@@ -49,6 +68,10 @@ class DevelopmentServer(Protocol):
 
     def task_text(self, task_type: str, data: JsonValue, timeout: float) -> str:
         """The text of a file that submits one task of a type, with a timeout in seconds."""
+        ...
+
+    def examples(self) -> Sequence[Example]:
+        """What the demonstration shows besides handlers."""
         ...
 
     def submit(self, text: str, options: Mapping[str, str]) -> list[str]:

@@ -36,7 +36,7 @@ async def fib(params: Fib, context: TaskContext) -> int:
 async def test_the_demo_ends_as_it_declares(delegate: Command) -> None:
     ended = await delegate("demo", COLUMNS="200")
     assert ended.code == 0, ended.out + ended.err
-    assert ended.out.count(" yes ") == 7
+    assert ended.out.count(" yes ") == 7 + 9
     assert " NO " not in ended.out
     assert list((delegate.folder).rglob("journal*")) == []
 
@@ -117,7 +117,8 @@ async def test_the_server_alone_serves_a_runner_of_ones_own(delegate: Command) -
 async def test_plugins_are_listed_with_their_origin(delegate: Command) -> None:
     listed = json.loads((await delegate("plugins", "list", "--json")).out)
     assert [(one["name"], one["distribution"], one["problem"]) for one in listed] == [
-        ("harness", "delegate-harness", "")
+        ("drone", "delegate-drone", ""),
+        ("harness", "delegate-harness", ""),
     ]
     assert "delegate-harness" in (await delegate("plugins", "list")).out
 

@@ -6,14 +6,14 @@ A task is a stage here, and its id the stage's. Cancelling one cancels its whole
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from delegate_core.development import ServerTask, SubmissionError
+from delegate_core.development import Example, ServerTask, SubmissionError
 from delegate_core.errors import SettingsError
 from delegate_core.model import JsonValue, Outcome
 from delegate_drone.server import (
@@ -27,6 +27,7 @@ from delegate_drone.server import (
     Stage,
     parse_faults,
 )
+from delegate_drone.server.examples import EXAMPLES
 from delegate_drone.server.queue import reason
 from delegate_drone.server.stagelog import StageLog, stored_lines
 from delegate_drone.server.submission import read_order
@@ -103,6 +104,10 @@ class DroneDevelopmentServer:
     def task_text(self, task_type: str, data: JsonValue, timeout: float) -> str:
         """A manifest of one pipeline."""
         return write_task(task_type, data, timeout)
+
+    def examples(self) -> Sequence[Example]:
+        """Pipelines with steps."""
+        return EXAMPLES
 
     def submit(self, text: str, options: Mapping[str, str]) -> list[str]:
         """Make a build of a manifest; the ids of its stages. The options are those of `submission.OPTIONS`."""

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from delegate_core.development import ServerTask, SubmissionError
+from delegate_core.development import Example, ServerTask, SubmissionError
 from delegate_core.errors import CredentialsError, SettingsError
 from delegate_core.model import JsonValue
 from delegate_core.settings import PositiveDuration
@@ -104,6 +104,10 @@ class HarnessDevelopmentServer:
     def task_text(self, task_type: str, data: JsonValue, timeout: float) -> str:
         """One task as JSON."""
         return json.dumps({"type": task_type, "data": data, "timeout": timeout})
+
+    def examples(self) -> Sequence[Example]:
+        """Nothing that is not a handler's task."""
+        return ()
 
     def submit(self, text: str, options: Mapping[str, str]) -> list[str]:
         """Queue the task, or the list of tasks, that a JSON text describes."""
