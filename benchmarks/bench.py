@@ -95,6 +95,9 @@ def main() -> None:
     if given.only in "pipeline":
         print("\nA step on the host engine:\n", flush=True)
         subprocess.run([sys.executable, str(HERE / "pipeline.py")], check=True)
+    if given.only in "drone":
+        print("\nStages of the embedded Drone server:\n", flush=True)
+        subprocess.run([sys.executable, str(HERE / "drone.py")], check=True)
 
 
 def measure(scenario: Scenario, runs: int) -> Row:
