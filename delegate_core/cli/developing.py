@@ -106,5 +106,5 @@ def _announce(server: DevelopmentServer, url: str) -> None:
     sys.stderr.write(f"development server: {url}\n")
     for name, value in server.environment().items():
         sys.stderr.write(f"  export {name}={value}\n")
-    sys.stderr.write("queue a task: delegate submit task.json --wait\n")
+    sys.stderr.write("queue a task: delegate submit FILE --wait\n")
     sys.stderr.flush()

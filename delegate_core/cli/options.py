@@ -68,7 +68,7 @@ def _metavar(setting: Setting, field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     """The default as one would write it; nothing for those that are empty or made at run time."""
     value = field.default
-    if value is PydanticUndefined or value is None or value in ((), {}):
+    if value is PydanticUndefined or value is None or value in ((), {}, ""):
         return ""
     if isinstance(value, ByteSize):
         return f" [default: {value.human_readable()}]"
