@@ -91,6 +91,7 @@ async def test_a_fork_s_pull_request_to_a_public_repository_gets_no_encrypted_se
         ("AAAA", KEY, "its data is too short"),
         (locked("1"), "", "the key has 0 bytes instead of 16, 24 or 32"),
     ],
+    ids=["another key", "no base64", "short", "no key"],
 )
 async def test_an_encrypted_secret_that_cannot_be_read_is_an_error_with_its_name_and_line(
     data: str, key: str, reason: str
