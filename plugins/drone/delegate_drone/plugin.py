@@ -78,7 +78,7 @@ class DroneBackend:
         self._sources: Sources | None = None
         self._said = False
         limiter = anyio.CapacityLimiter(self.settings.max_procs) if self.settings.max_procs else None
-        self._engine = HostEngine(root=self.settings.root, limiter=limiter)
+        self._engine = HostEngine(root=self.settings.root, keep_failed=self.settings.keep_failed, limiter=limiter)
         self._stages = StageRunner(self._engine, self._opened_sources, os.environ)
         self._handlers = HandlerStages(self._opened_sources)
 

@@ -74,6 +74,7 @@ class DroneSettings(Settings):
         env_file: file with more of them, NAME=value a line; it goes before ``environment``.
         path: the PATH of the steps.
         root: folder in which builds have their folders.
+        keep_failed: folder that the workspaces of failed builds are moved to; ten are kept, for a week at most.
         symlinks: links that each build's home gets, target:name.
         runner_secrets: secrets for builds that are no pull requests: name:value pairs, one a line or a comma between.
         volumes: folders of the host in each container, host:container or host:container:ro.
@@ -138,6 +139,7 @@ class DroneSettings(Settings):
     env_file: Annotated[UserPath | None, Environment("DRONE_RUNNER_ENV_FILE", "DRONE_RUNNER_ENVFILE")] = None
     path: Annotated[str | None, Environment("DRONE_RUNNER_PATH")] = None
     root: Annotated[UserPath | None, Environment("DRONE_RUNNER_ROOT")] = None
+    keep_failed: UserPath | None = None
     symlinks: Annotated[PathPairs, Flag("symlink"), Environment("DRONE_RUNNER_SYMLINKS")] = ()
     runner_secrets: Annotated[SecretStr, Environment("DRONE_RUNNER_SECRETS")] = SecretStr("")
     netrc_clone_only: Annotated[bool, Environment("DRONE_NETRC_CLONE_ONLY")] = False

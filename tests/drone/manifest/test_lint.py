@@ -17,11 +17,11 @@ TABLE = [
     (EXEC + "- name: clone\n", "duplicate-step", 7, Severity.ERROR),
     (EXEC + "- commands: [ y ]\n", "missing-name", 7, Severity.ERROR),
     (EXEC + f"- name: {'n' * 101}\n", "long-name", 7, Severity.ERROR),
-    (EXEC + "  depends_on: [ b ]\n", "unknown-dependency", 7, Severity.ERROR),
-    (EXEC + "  depends_on: [ a ]\n", "cycle", 7, Severity.ERROR),
+    (EXEC + "  depends_on: [ b ]\n", "unknown-step", 7, Severity.ERROR),
+    (EXEC + "  depends_on: [ a ]\n", "step-cycle", 7, Severity.ERROR),
     (
         EXEC + "  depends_on: [ b ]\n- name: b\n  depends_on: [ c ]\n- name: c\n  depends_on: [ a ]\n",
-        "cycle",
+        "step-cycle",
         7,
         Severity.ERROR,
     ),
@@ -40,7 +40,7 @@ TABLE = [
     (DOCKER + "volumes: [ {name: v, host: {path: /x}} ]\n", "untrusted", 6, Severity.ERROR),
     (DOCKER + "volumes: [ {name: _workspace, temp: {}} ]\n", "volume", 6, Severity.ERROR),
     (DOCKER + "  volumes: [ {name: v, path: /run/drone/x} ]\n", "volume", 6, Severity.ERROR),
-    (EXEC + "depends_on: [ q ]\n", "unknown-dependency", 7, Severity.ERROR),
+    (EXEC + "depends_on: [ q ]\n", "unknown-pipeline", 7, Severity.ERROR),
     (EXEC + "---\n" + EXEC, "duplicate-pipeline", 8, Severity.ERROR),
     (EXEC + "---\n" + DOCKER, "duplicate-pipeline", 8, Severity.WARNING),
     ("kind: pipeline\ntype: exec\n", "no-steps", 1, Severity.WARNING),
@@ -88,7 +88,7 @@ def test_a_parameter_of_the_build_is_no_eaten_variable() -> None:
 def test_cycles_between_pipelines_are_refused_on_each_of_them() -> None:
     text = EXEC + "depends_on: [ q ]\n---\n" + EXEC.replace("name: p", "name: q") + "depends_on: [ p ]\n"
 
-    assert [problem.message for problem in problems(text, "cycle")] == [
+    assert [problem.message for problem in problems(text, "pipeline-cycle")] == [
         "pipelines wait for each other: p -> q -> p",
         "pipelines wait for each other: q -> p -> q",
     ]

@@ -40,7 +40,7 @@ def _unknown_pipelines(document: Pipeline | Foreign, known: frozenset[str], repo
         if dependency.name not in known:
             message = f"pipeline `{document.name}` depends on `{dependency.name}`, which this file has not"
             cure = "" if report.full else name_hint(dependency.name, known)
-            report.error("unknown-dependency", dependency.mark, message, cure)
+            report.error("unknown-pipeline", dependency.mark, message, cure)
 
 
 def _pipeline_cycle(
@@ -51,4 +51,4 @@ def _pipeline_cycle(
         if cycle and document is first.get(document.name or "default") and (document.name or "default") in cycle:
             start = cycle.index(document.name or "default")
             turned = (*cycle[:-1][start:], *cycle[:-1][:start], cycle[start])
-            report_cycle(turned, {turned[0]: document.dependencies}, "pipelines", report)
+            report_cycle(turned, {turned[0]: document.dependencies}, "pipeline", report)

@@ -47,11 +47,11 @@ def _walk_round(edges: Mapping[str, set[str]]) -> tuple[str, ...]:
 def report_cycle(
     cycle: tuple[str, ...], dependencies: Mapping[str, tuple[Dependency, ...]], what: str, report: Report
 ) -> None:
-    """Report a cycle at the first of its names; an empty one is none."""
+    """Report a cycle of ``what`` (step or pipeline) at the first of its names; an empty one is none."""
     if cycle:
         mark = next(dependency.mark for dependency in dependencies[cycle[0]] if dependency.name == cycle[1])
-        message = f"{what} wait for each other: {' -> '.join(cycle)}"
-        report.error("cycle", mark, message, "remove one of these from depends_on")
+        message = f"{what}s wait for each other: {' -> '.join(cycle)}"
+        report.error(f"{what}-cycle", mark, message, "remove one of these from depends_on")
 
 
 def name_hint(wanted: str, names: Iterable[str]) -> str:

@@ -99,9 +99,9 @@ def _step_dependencies(pipeline: Pipeline, report: Report) -> None:
             if dependency.name not in edges and dependency.name != _CLONE:
                 cure = "" if report.full else name_hint(dependency.name, edges)
                 message = f"step `{step.name}` depends on `{dependency.name}`, which this pipeline has not"
-                report.error("unknown-dependency", dependency.mark, message, cure)
+                report.error("unknown-step", dependency.mark, message, cure)
     marks = {step.name: step.dependencies for step in all_steps(pipeline)}
-    report_cycle(find_cycle(edges), marks, "steps", report)
+    report_cycle(find_cycle(edges), marks, "step", report)
 
 
 def _ignored_keys(pipeline: Pipeline, report: Report) -> None:
