@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import cycle
 from typing import Final
 
 __all__ = ["abbreviated", "coloured", "uncoloured", "visible"]
@@ -51,9 +50,16 @@ def coloured(text: str) -> str:
     """Lines of a log for a terminal: with their colours and line ends, but without any other power over it."""
     if text.isprintable():
         return text
-    parts = _KEPT.split(text)
-    shown = "".join(part if odd else _harmless(part) for odd, part in zip(cycle((False, True)), parts, strict=False))
-    return shown.replace("\n", f"{_PLAIN}\n") if "\x1b" in text else shown
+    end = _PLAIN if "\x1b" in text else ""
+    shown = _KEPT.split(text)
+    shown[::2] = map(_harmless, shown[::2])
+    shown[1::2] = [_kept(part, end) for part in shown[1::2]]
+    return "".join(shown)
+
+
+def _kept(part: str, end: str) -> str:
+    """A colour as it is; a line end after the end of all colours."""
+    return f"{end}{part}" if part.endswith("\n") else part
 
 
 def _harmless(text: str) -> str:

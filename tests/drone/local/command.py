@@ -39,6 +39,7 @@ class Running:
         self._grown = threading.Condition()
         self._text = b""
         self._tail_only = False
+        self._peak = 0
         self.size = 0
         self._thread = threading.Thread(target=self._read, daemon=True)
         if reading:
@@ -51,6 +52,8 @@ class Running:
                     self._text = (self._text[-1000:] if self._tail_only else self._text) + data
                     self.size += len(data)
                     self._grown.notify_all()
+                if self._tail_only:
+                    self._peak = max(self._peak, _peak(self._process.pid))
 
     @property
     def text(self) -> str:
@@ -72,11 +75,8 @@ class Running:
         os.close(null)
 
     def measured(self) -> tuple[int, int]:
-        """Wait for its end: its exit status, and the most memory that it held, in bytes."""
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        self._thread.join(10)
-        return self._process.returncode, usage.ru_maxrss * 1024
+        """Wait for its end: its exit status, and the most memory that it held while it printed, in bytes."""
+        return self.ended(), self._peak
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -86,6 +86,15 @@ class Running:
         if self._thread.is_alive():
             self._thread.join(10)
         return code
+
+
+def _peak(pid: int) -> int:
+    """The most memory that a process has held so far. What the kernel says at its end counts its parent's too."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 @dataclass(frozen=True)
