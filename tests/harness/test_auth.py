@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
