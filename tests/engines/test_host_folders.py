@@ -264,3 +264,25 @@ async def test_sweeping_finishes_removals_that_were_broken_off(tmp_path: Path) -
 async def test_sweeping_where_nothing_is_does_nothing(tmp_path: Path) -> None:
     await HostEngine(root=tmp_path / "not", keep_failed=tmp_path / "there").sweep()
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - the names are what is compared
+
+
+async def test_links_lead_from_the_home_to_this_machine_and_what_they_lead_to_stays(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "kept").write_text("kept")
+    engine = HostEngine(home_links={".m2/repository": str(cache)})
+    surroundings = LocalSurroundings(tmp_path / "own")
+    async with engine.open(Stage(name="s"), surroundings):
+        home = engine.layout(surroundings.folder).home
+        assert (home / ".m2/repository/kept").read_text() == "kept"
+    assert not home.exists()
+    assert (cache / "kept").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "", "a/../../x"])
+async def test_a_link_outside_of_the_home_is_refused(tmp_path: Path, name: str) -> None:
+    engine = HostEngine(home_links={name: "/tmp"})
+    with pytest.raises(EngineError, match="no place in a stage's home"):
+        async with engine.open(Stage(name="s"), LocalSurroundings(tmp_path / "own")):
+            pass
+    assert not (tmp_path / "own" / "stage").exists()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
@@ -33,6 +33,7 @@ class HostEngine:
             is missing, and has to be on a file system that knows locks.
         keep_failed: where the workspaces of failed stages are kept; None: nowhere.
         limiter: how many steps may run at one time, over all stages; None: any number.
+        home_links: what of this machine each stage finds in its home: where it is, by its path there.
         keep_for: seconds after which a kept workspace is removed.
         keep_most: how many are kept at most.
         clock: seconds since 1970.
@@ -41,6 +42,7 @@ class HostEngine:
     root: Path | None = None
     keep_failed: Path | None = None
     limiter: anyio.CapacityLimiter | None = None
+    home_links: Mapping[str, str] = field(default_factory=dict)
     keep_for: float = _WEEK
     keep_most: int = 10
     clock: Callable[[], float] = time.time
@@ -56,7 +58,7 @@ class HostEngine:
         Raises:
             EngineError: the folders cannot be made, or the folder that it is to use in place is none.
         """
-        folder = StageFolder(stage, self.layout(surroundings.folder))
+        folder = StageFolder(stage, self.layout(surroundings.folder), self.home_links)
         place = HostPlace(folder, surroundings)
         try:
             await _blocking(folder.make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from delegate_core.engines.engine import EngineError
@@ -22,8 +23,9 @@ class StageFolder:
         workspace: where the steps start: a folder of the stage, or one that it uses in place.
     """
 
-    def __init__(self, stage: Stage, layout: HostLayout) -> None:
+    def __init__(self, stage: Stage, layout: HostLayout, home_links: Mapping[str, str] | None = None) -> None:
         self.layout = layout
+        self._home_links = home_links or {}
         self._stage = stage
         source = stage.workspace.source
         self.in_place = source is not None
@@ -70,6 +72,16 @@ class StageFolder:
             folder.mkdir(mode=0o700)
         if self._stage.netrc is not None:
             write_new(self.layout.home / ".netrc", _netrc_line(self._stage.netrc).encode())
+        for name, target in self._home_links.items():
+            self._link(name, target)
+
+    def _link(self, name: str, target: str) -> None:
+        """Put a link into the home; what it leads to stays when the stage's folder is removed."""
+        link = self.layout.home / name
+        if Path(name).is_absolute() or ".." in link.parts or link == self.layout.home:
+            raise EngineError(f"{name!r} is no place in a stage's home: name a relative path without '..'")
+        link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        link.symlink_to(target)
 
 
 def write_new(file: Path, content: bytes) -> None:

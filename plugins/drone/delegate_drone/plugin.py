@@ -77,8 +77,7 @@ class DroneBackend:
         self._inbox: Inbox | None = None
         self._sources: Sources | None = None
         self._said = False
-        limiter = anyio.CapacityLimiter(self.settings.max_procs) if self.settings.max_procs else None
-        self._engine = HostEngine(root=self.settings.root, keep_failed=self.settings.keep_failed, limiter=limiter)
+        self._engine = _engine(self.settings)
         self._stages = StageRunner(self._engine, self._opened_sources, os.environ)
         self._handlers = HandlerStages(self._opened_sources)
 
@@ -105,6 +104,9 @@ class DroneBackend:
     async def authenticate(self, settings: RunnerSettings) -> Credentials:
         """There is nothing but the shared secret, which the client has."""
         self._runner = settings
+        if self.settings.debug or self.settings.trace:
+            for package in ("delegate_core", "delegate_drone"):
+                logging.getLogger(package).setLevel(logging.DEBUG)
         return Credentials()
 
     @hookimpl
@@ -240,6 +242,20 @@ def development_server(options: Mapping[str, str]) -> DevelopmentServer:
     from delegate_drone.development import DroneDevelopmentServer  # noqa: PLC0415 - a runner needs no server
 
     return DroneDevelopmentServer(options)
+
+
+def _engine(settings: DroneSettings) -> HostEngine:
+    return HostEngine(
+        root=settings.root,
+        keep_failed=settings.keep_failed,
+        limiter=anyio.CapacityLimiter(settings.max_procs) if settings.max_procs else None,
+        home_links={_place_in_home(name): target for target, name in settings.symlinks},
+    )
+
+
+def _place_in_home(name: str) -> str:
+    """Where a link goes. drone-runner-exec counts from the build's root, in which the home is ``home/drone``."""
+    return name.lstrip("/").removeprefix("home/drone/")
 
 
 def _tls(settings: RunnerSettings) -> TlsOptions:

@@ -75,7 +75,7 @@ class DroneSettings(Settings):
         path: the PATH of the steps.
         root: folder in which builds have their folders.
         keep_failed: folder that the workspaces of failed builds are moved to; ten are kept, for a week at most.
-        symlinks: links that each build's home gets, target:name.
+        symlinks: links in the home of each build, to a place on this machine, target:name.
         runner_secrets: secrets for builds that are no pull requests: name:value pairs, one a line or a comma between.
         volumes: folders of the host in each container, host:container or host:container:ro.
         networks: networks that each container joins.
