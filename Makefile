@@ -34,12 +34,13 @@ smoke: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
-# The locked requirements with their hashes first; then our own distributions, which pip cannot check by hash.
+# The locked requirements with their hashes first (all of them are named there: no resolver may look for newer ones);
+# then our own distributions, which pip cannot check by hash.
 $(STAMP): requirements/dev.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@echo "setting up $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/drone -e plugins/harness
 	@touch $(STAMP)
 
