@@ -22,6 +22,9 @@ MIN_LENGTH: Final = 3
 _MIN_BASE64: Final = 8
 """Characters of base64 that must be certain: a shorter run would hit words and paths that hide nothing."""
 
+_MIN_HEX: Final = 12
+"""Hex digits below which a run is not searched for."""
+
 _BASE64_COLUMNS: Final = (64, 76)
 """Where `openssl base64` and PEM (64), `base64` and MIME (76) break their lines."""
 
@@ -76,6 +79,15 @@ def url_quoted(value: str) -> Iterator[str]:
             yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
 
 
+def hex_digits(value: str) -> Iterator[str]:
+    """What `xxd -p` and the like make of the value. Short ones are left out: they would hit parts of hashes."""
+    for text in _seeds(value):
+        digits = _encode(text).hex()
+        if len(digits) >= _MIN_HEX:
+            yield digits
+            yield digits.upper()
+
+
 def json_escaped(value: str) -> Iterator[str]:
     """The value inside a JSON string: non-ASCII characters escaped or not, and HTML's marks as Go does."""
     for text in _seeds(value):
@@ -85,7 +97,7 @@ def json_escaped(value: str) -> Iterator[str]:
             yield escaped.translate(_HTML)
 
 
-FORMS: Final[tuple[Form, ...]] = (plain, lines, base64_runs, base64_lines, url_quoted, json_escaped)
+FORMS: Final[tuple[Form, ...]] = (plain, lines, base64_runs, base64_lines, hex_digits, url_quoted, json_escaped)
 
 
 def patterns(value: str, forms: Iterable[Form] = FORMS) -> frozenset[bytes]:

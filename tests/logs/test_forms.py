@@ -30,6 +30,8 @@ KEY = "-----BEGIN KEY-----\r\n" + "Zm9vYmFy+/" * 20 + "\r\n  }\r\n-----END KEY--
         pytest.param(json.dumps(SECRET)[1:-1], id="JSON, ASCII"),
         pytest.param(json.dumps(SECRET, ensure_ascii=False)[1:-1], id="JSON, UTF-8"),
         pytest.param(GO_JSON, id="JSON, Go"),
+        pytest.param(SECRET.encode().hex(), id="hex"),
+        pytest.param(SECRET.encode().hex().upper(), id="hex, upper-case"),
     ],
 )
 def test_an_encoded_secret_is_hidden_as_a_whole(encoded: str) -> None:
