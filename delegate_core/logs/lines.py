@@ -29,8 +29,8 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes; return the complete lines (or pieces of long ones) without line ends."""
-        *ended, rest = (self._rest + data).split(b"\n")
-        lines = [piece for line in ended for piece in self._pieces(line.removesuffix(b"\r"))]
+        whole, end, rest = (self._rest + data).rpartition(b"\n")
+        lines = self._ended(whole) if end else []
         # A final "\r" may belong to the line end, so it does not yet count as text.
         while len(rest) - rest.endswith(b"\r") > self._limit:
             cut = self._cut(rest)
@@ -38,6 +38,14 @@ class LineSplitter:
             rest = rest[cut:]
         self._rest = rest
         return lines
+
+    def _ended(self, whole: bytes) -> list[str]:
+        """The text of lines that have ended; decoded at once where none is long, as no character holds a line end."""
+        ended = whole.split(b"\n")
+        if max(map(len, ended)) > self._limit:
+            return [piece for line in ended for piece in self._pieces(line.removesuffix(b"\r"))]
+        lines = _text(whole).split("\n")
+        return [line.removesuffix("\r") for line in lines] if b"\r" in whole else lines
 
     def finish(self) -> list[str]:
         """The stream is over: return its last line if that had no line end."""

@@ -2,15 +2,18 @@
 
 import json
 import os
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from operator import itemgetter
 from pathlib import Path
 from typing import Final, Self
 
 __all__ = ["LogLine", "Segment"]
+
+_quoted = json.encoder.encode_basestring  # what `json.dumps` calls, without the encoder that it makes for each call
 
 _MARK_EVERY: Final = 16 * 1024
 """Bytes of a file between two remembered places: what a read skips at most."""
@@ -31,8 +34,25 @@ class LogLine:
     @property
     def size(self) -> int:
         """Bytes of the text in UTF-8, and one for the line end."""
-        characters = len(self.text)
-        return 1 + (characters if self.text.isascii() else len(self.text.encode("utf-8", "surrogatepass")))
+        return text_size((self.text,))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Lines that go into one file together, never none of them, and each as the file holds it."""
+
+    lines: Sequence[LogLine]
+    encoded: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return sum(map(len, self.encoded))
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of their texts, counted as `LogLine.size` does."""
+        return text_size([line.text for line in self.lines])
 
 
 @dataclass(slots=True)
@@ -79,24 +99,22 @@ class Segment:
         first, _, bytes_before = path.stem.partition("-")
         segment = cls(path, int(first), int(bytes_before), end=int(first))
         for line, length in segment._stored(0, path.stat().st_size):
-            segment._count(line, length)
+            segment._count([line], [length], line.size)
         return segment
 
-    def append(self, file: int, lines: Iterable[tuple[LogLine, bytes]]) -> None:
-        """Write lines behind the last whole one in the open file, all or none; each comes with its `encode`.
+    def append(self, file: int, run: Run) -> None:
+        """Write lines behind the last whole one in the open file, all or none.
 
         Raises:
             OSError: nothing was stored.
         """
-        pairs = list(lines)
         try:
-            _write_all(file, b"".join(map(itemgetter(1), pairs)), self.size)
+            _write_all(file, b"".join(run.encoded), self.size)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(file, self.size)
             raise
-        for line, data in pairs:
-            self._count(line, len(data))
+        self._count(run.lines, list(map(len, run.encoded)), run.text_bytes)
 
     def read(self, start: int) -> Iterator[LogLine]:
         """The lines from position `start` on."""
@@ -114,19 +132,31 @@ class Segment:
                 yield line, len(data)
                 offset += len(data)
 
-    def _count(self, line: LogLine, length: int) -> None:
-        if not self._marks or self.size - self._marks[-1][1] >= _MARK_EVERY:
-            self._marks.append((line.position, self.size))
-        self.size += length
-        self.lines += 1
-        self.text_bytes += line.size
-        self.end = line.position + 1
+    def _count(self, lines: Sequence[LogLine], lengths: Sequence[int], text_bytes: int) -> None:
+        *offsets, end = accumulate(lengths, initial=self.size)
+        at = 0 if not self._marks else self._next_mark(offsets)
+        while at < len(lines):
+            self._marks.append((lines[at].position, offsets[at]))
+            at = self._next_mark(offsets)
+        self.size = end
+        self.lines += len(lines)
+        self.text_bytes += text_bytes
+        self.end = lines[-1].position + 1
+
+    def _next_mark(self, offsets: Sequence[int]) -> int:
+        return bisect_left(offsets, self._marks[-1][1] + _MARK_EVERY)
+
+
+def text_size(texts: Sequence[str]) -> int:
+    """Bytes of these texts in UTF-8, and one for the line end of each."""
+    whole = "\n".join(texts)
+    return bool(texts) + (len(whole) if whole.isascii() else len(whole.encode("utf-8", "surrogatepass")))
 
 
 def encode(line: LogLine) -> bytes:
     """The line as a spool file holds it."""
-    text = json.dumps([line.position, line.time, line.level, line.text], ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass") + b"\n"
+    text = f"[{line.position}, {line.time!r}, {_quoted(line.level)}, {_quoted(line.text)}]\n"
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _decode(data: bytes) -> LogLine | None:

@@ -4,20 +4,19 @@ import os
 import shutil
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from operator import attrgetter
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from delegate_core.logs.segment import LogLine, Segment, encode
+from delegate_core.logs.segment import LogLine, Run, Segment, encode
 
 __all__ = ["Dropped", "Spool"]
 
 _SEGMENTS: Final = 8
 """Files of a full spool. The oldest goes as a whole, so at least three quarters of the limit are kept."""
-
-_Encoded = tuple[LogLine, bytes]
 
 
 class Dropped(NamedTuple):
@@ -106,8 +105,8 @@ class Spool:
         with self._lock:
             if lines[0].position != self._lines:
                 raise ValueError(f"the spool goes on at line {self._lines}, not {lines[0].position}")
-            for number, run in enumerate(self._runs((line, encode(line)) for line in lines)):
-                if number or not self._segments:
+            for run in self._runs(Run(lines, list(map(encode, lines)))):
+                if not self._segments or not self._fits(run):
                     self._begin_segment()
                 self._store(run)
 
@@ -150,32 +149,34 @@ class Spool:
         for segment in self._segments[index:]:
             yield from segment.read(start)
 
-    def _runs(self, lines: Iterable[_Encoded]) -> Iterator[list[_Encoded]]:
-        """Cut the lines where a segment is full: a run (maybe empty) for the last, then one for each new."""
-        run: list[_Encoded] = []
-        size = self._segments[-1].size if self._segments else 0
-        for line, data in lines:
-            if size and size + len(data) > self._segment_limit:
-                yield run
-                run, size = [], 0
-            run.append((line, data))
-            size += len(data)
-        yield run
+    def _runs(self, run: Run) -> Iterator[Run]:
+        """Cut the lines where a segment is full: what fits into the last one, and a run for each new one."""
+        room = self._segment_limit - (self._segments[-1].size if self._segments else 0)
+        while run.lines:
+            sizes = list(accumulate(map(len, run.encoded)))
+            cut = bisect_right(sizes, room)
+            if not cut and room == self._segment_limit:
+                cut = 1  # one line larger than a segment has one for itself
+            if cut:
+                yield Run(run.lines[:cut], run.encoded[:cut])
+            run, room = Run(run.lines[cut:], run.encoded[cut:]), self._segment_limit
+
+    def _fits(self, run: Run) -> bool:
+        size = self._segments[-1].size
+        return not size or size + run.size <= self._segment_limit
 
     def _begin_segment(self) -> None:
         self._close_file()
         self._segments.append(Segment.new(self.folder, self._lines, self._bytes))
 
-    def _store(self, run: list[_Encoded]) -> None:
-        if not run:
-            return
-        self._make_room(sum(len(data) for _, data in run))
-        self._lines += len(run)
-        self._bytes += sum(line.size for line, _ in run)
+    def _store(self, run: Run) -> None:
+        self._make_room(run.size)
+        self._lines += len(run.lines)
+        self._bytes += run.text_bytes
         try:
             self._segments[-1].append(self._open_file(), run)
         except OSError as error:
-            self._unstored += len(run)
+            self._unstored += len(run.lines)
             self._reason = error.strerror or type(error).__name__
 
     def _make_room(self, size: int) -> None:

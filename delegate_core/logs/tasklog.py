@@ -14,7 +14,7 @@ from delegate_core.errors import Retry
 from delegate_core.logs.doorbell import Doorbell
 from delegate_core.logs.lines import LineSplitter
 from delegate_core.logs.mask import Mask, MaskStream
-from delegate_core.logs.segment import LogLine
+from delegate_core.logs.segment import LogLine, text_size
 from delegate_core.logs.spool import Spool
 
 __all__ = ["LogSink", "Stored", "TaskLog"]
@@ -161,7 +161,7 @@ class TaskLog:
         now, start = self._clock(), self.spool.lines
         lines = [LogLine(position, now, level, text) for position, text in enumerate(texts, start)]
         self.spool.append(lines)
-        self._unsent_bytes += sum(line.size for line in lines)
+        self._unsent_bytes += text_size(texts)
         self._bell.ring()
         return lines
 
