@@ -45,11 +45,42 @@ def read_entry(pid: int) -> Entry | None:
     return Entry(pid, int(fields[19]), int(fields[1]), int(fields[2]), int(fields[3]), dead)
 
 
-def read_table() -> dict[int, Entry]:
-    """All processes by pid. Not one moment's picture: they come and go while it is read."""
+def read_table(since: int = 0) -> dict[int, Entry]:
+    """All processes by pid that started at `since` (clock ticks since boot) or later.
+
+    Not one moment's picture: they come and go while it is read. What is known to be older is not even looked at,
+    which makes a look cost what is new on the machine and not what is there.
+    """
+    known = _births.copy()
+    seen: dict[int, tuple[int, int]] = {}
+    table: dict[int, Entry] = {}
+    for pid, node in _folders():
+        birth = known.get(pid, (0, since))
+        if birth[0] == node and birth[1] < since:
+            seen[pid] = birth
+        elif (entry := read_entry(pid)) is not None:
+            seen[pid] = (node, entry.start_time)
+            if entry.start_time >= since:
+                table[pid] = entry
+    _remember(seen)
+    return table
+
+
+_births: dict[int, tuple[int, int]] = {}
+"""When processes started that were there at the last look: by pid, with the inode of their folder. A pid that was given
+away since has another folder, so another inode; and a process never changes when it started."""
+
+
+def _remember(seen: dict[int, tuple[int, int]]) -> None:
+    """Replace what is known. Looks of several threads may do so at the same time: whoever is last, it is true."""
+    global _births  # noqa: PLW0603 - a cache of facts about this machine
+    _births = seen
+
+
+def _folders() -> list[tuple[int, int]]:
+    """The pid of each process, and the inode of its folder."""
     with os.scandir("/proc") as folders:
-        pids = [int(folder.name) for folder in folders if folder.name.isdecimal()]
-    return {pid: entry for pid in pids if (entry := read_entry(pid)) is not None}
+        return [(int(folder.name), folder.inode()) for folder in folders if folder.name.isdecimal()]
 
 
 def environment_value(pid: int, name: str) -> str | None:

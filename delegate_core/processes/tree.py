@@ -8,7 +8,8 @@ import anyio
 import anyio.to_thread
 
 from delegate_core.processes.identity import MARK_VARIABLE
-from delegate_core.processes.table import Entry, environment_value, read_table
+from delegate_core.processes.snapshot import take_snapshot
+from delegate_core.processes.table import Entry
 
 __all__ = ["Tree", "joined_marks"]
 
@@ -53,18 +54,15 @@ class Tree:
         return self._members() or self._members()
 
     def _members(self) -> frozenset[Entry]:
-        table = read_table()
-        table.pop(os.getpid(), None)
         since = self.leader[1] if self.leader else 0
-        candidates = [entry for entry in table.values() if entry.start_time >= since]
-        known = {entry.pid for entry in candidates if self._marked(entry)}
+        snapshot = take_snapshot(since)
+        table = {pid: entry for pid, entry in snapshot.entries.items() if entry.start_time >= since}
+        table.pop(os.getpid(), None)
+        candidates = list(table.values())
+        known = {pid for pid, marks in snapshot.marks.items() if pid in table and self.mark in marks.split(_SEPARATOR)}
         known |= self._of_leader(table, candidates, known)
         _add_relatives(known, candidates)
         return frozenset(table[pid] for pid in known if not table[pid].dead)
-
-    def _marked(self, entry: Entry) -> bool:
-        value = environment_value(entry.pid, MARK_VARIABLE)
-        return value is not None and self.mark in value.split(_SEPARATOR)
 
     def _of_leader(self, table: dict[int, Entry], candidates: list[Entry], marked: set[int]) -> set[int]:
         """Those in the leader's session or group.
