@@ -36,6 +36,7 @@ class HostEngine:
         home_links: what of this machine each stage finds in its home: where it is, by its path there.
         keep_for: seconds after which a kept workspace is removed.
         keep_most: how many are kept at most.
+        on_kept: told of each workspace that was kept, with the stage's name and the place; in a worker thread.
         clock: seconds since 1970.
     """
 
@@ -45,6 +46,7 @@ class HostEngine:
     home_links: Mapping[str, str] = field(default_factory=dict)
     keep_for: float = _WEEK
     keep_most: int = 10
+    on_kept: Callable[[str, Path], object] = lambda _stage, _path: None
     clock: Callable[[], float] = time.time
 
     def layout(self, folder: Path) -> HostLayout:
@@ -77,7 +79,9 @@ class HostEngine:
     def _close(self, stage: Stage, folder: StageFolder, *, wanted: bool) -> None:
         kept = self._kept()
         if kept is not None and wanted and not folder.in_place:
-            kept.keep(folder.workspace, stage.name)
+            path = kept.keep(folder.workspace, stage.name)
+            if path is not None:
+                self.on_kept(stage.name, path)
         folder.remove()
 
     def _sweep(self) -> None:

@@ -41,17 +41,24 @@ class KeptWorkspaces:
     keep_most: int
     clock: Callable[[], float]
 
-    def keep(self, workspace: Path, stage: str) -> None:
-        """Move a workspace here, and remove what need not be kept any longer. Blocks; no failure is raised."""
+    def keep(self, workspace: Path, stage: str) -> Path | None:
+        """Move a workspace here, and remove what need not be kept any longer. Blocks; no failure is raised.
+
+        Returns:
+            Where it is now; None if it could not be kept.
+        """
+        target: Path | None = None
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             target = self._new_folder(stage)
             _move(workspace, target)
         except (OSError, RecursionError) as error:
             _log.warning("could not keep the workspace of the failed stage %r: %s", stage, error)
+            target = None
         else:
             _log.info("the workspace of the failed stage %r is kept in %s", stage, target)
         self.sweep()
+        return target
 
     def sweep(self) -> None:
         """Remove those that are too old or too many. Blocks; no failure is raised."""

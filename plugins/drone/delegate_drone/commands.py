@@ -30,6 +30,10 @@ Strict = Annotated[bool, typer.Option("--strict", help="Unknown keys are errors.
 Clone = Annotated[bool, typer.Option("--clone", help="Run in a fresh clone of what is committed.")]
 SecretFile = Annotated[Path | None, typer.Option("--secret-file", help="Secrets, a NAME=value a line.")]
 EnvFile = Annotated[Path | None, typer.Option("--env-file", help="Variables for all steps, a NAME=value a line.")]
+SecretKeyFile = Annotated[
+    Path | None, typer.Option("--secret-key-file", help="The repository's key, for secrets encrypted in the manifest.")
+]
+Param = Annotated[list[str] | None, typer.Option("--param", help="A parameter of the build, NAME=value. Repeatable.")]
 SecretName = Annotated[
     list[str] | None, typer.Option("--secret", help="A secret from the environment variable of this name. Repeatable.")
 ]
@@ -53,9 +57,14 @@ def exec_(  # noqa: PLR0913, PLR0917 - an option each
     secret_file: SecretFile = None,
     env_file: EnvFile = None,
     secret: SecretName = None,
+    secret_key_file: SecretKeyFile = None,
+    param: Param = None,
     trusted: Trusted = False,  # noqa: FBT002 - a flag
     strict: Strict = False,  # noqa: FBT002 - a flag
     clone: Clone = False,  # noqa: FBT002 - a flag
+    keep_failed: Annotated[
+        Path | None, typer.Option("--keep-failed", help="Keep the clone of a failed pipeline in this folder.")
+    ] = None,
     timeout: Annotated[str, typer.Option("--timeout", help="Time for each pipeline: 90s, 5m.")] = "1h",
     console: Annotated[str, typer.Option("--console", help="auto, live, plain or json.")] = "auto",
 ) -> None:
@@ -70,8 +79,8 @@ def exec_(  # noqa: PLR0913, PLR0917 - an option each
     The steps run in this folder, as they are committed or not; --clone makes a clone first. Ctrl-C or SIGTERM cancels
     what runs and gives it ten seconds, a second one kills it.
 
-    Exit status: 0 success, 1 a pipeline failed, 2 the file or an option cannot be used or a pipeline has no engine
-    here, 124 a pipeline timed out, 130 interrupted, 143 terminated, 141 nobody reads the output.
+    Exit status: 0 success, 1 a pipeline failed, 2 the file or an option cannot be used or a pipeline cannot run here,
+    124 a pipeline timed out, 130 interrupted, 143 terminated, 141 nobody reads the output.
     """
     options = locals()
     from delegate_core.settings.durations import parse_duration  # noqa: PLC0415 - imports the settings
@@ -125,6 +134,8 @@ def plan(  # noqa: PLR0913, PLR0917 - an option each
     secret_file: SecretFile = None,
     env_file: EnvFile = None,
     secret: SecretName = None,
+    secret_key_file: SecretKeyFile = None,
+    param: Param = None,
     trusted: Trusted = False,  # noqa: FBT002 - a flag
     strict: Strict = False,  # noqa: FBT002 - a flag
     clone: Clone = False,  # noqa: FBT002 - a flag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -153,6 +154,13 @@ class Command:
             timeout=50,
             check=False,
         )
+        return done.returncode
+
+    def in_shell(self, redirections: str) -> int:
+        """Run ``exec`` with its streams redirected as a shell does it; its exit status."""
+        line = f"exec {shlex.join(self._line(('exec',)))} {redirections}"
+        environment = self._environment({})
+        done = subprocess.run(["/bin/sh", "-c", line], cwd=self.folder, env=environment, timeout=50, check=False)
         return done.returncode
 
     def git(self, *arguments: str) -> str:

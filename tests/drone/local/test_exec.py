@@ -159,6 +159,43 @@ def test_pipelines_run_in_the_order_of_their_dependencies(delegate: Command) -> 
     assert out.index("[first/s] first\n") < out.index("[last/s] last\n")
 
 
+def test_a_failure_reaches_all_that_waits_also_behind_a_skipped_pipeline(delegate: Command) -> None:
+    more = "depends_on: [ build ]\n"
+    delegate.write(
+        "---\n".join(
+            (
+                pipeline(step("s", "false"), name="test"),
+                pipeline(step("s", "true"), name="build", more="depends_on: [ test ]\n"),
+                pipeline(step("s", "true"), name="deploy", more=more),
+                pipeline(step("s", "true"), name="tell", more=f"{more}trigger: {{status: [ failure ]}}\n"),
+            )
+        )
+    )
+    ended = delegate("exec", "--console", "json")
+    assert ended.code == 1
+    assert [one["pipeline"] for one in events(ended.out, "pipeline_began")] == ["test", "tell"]
+    assert [one["pipeline"] for one in events(ended.out, "pipeline_left_out")] == ["build", "deploy"]
+
+
+@pytest.mark.parametrize(("trigger", "runs"), [("", False), ("trigger: {status: [ success, failure ]}\n", True)])
+def test_nothing_that_wants_success_runs_after_what_cannot_run_here(
+    delegate: Command, trigger: str, *, runs: bool
+) -> None:
+    """A deployment must not run because its tests could not."""
+    delegate.write(
+        "kind: pipeline\nname: test\nsteps:\n- { name: s, image: alpine, commands: [ 'true' ] }\n---\n"
+        + pipeline(step("s", "echo deployed"), name="build", more=f"depends_on: [ test ]\n{trigger}")
+        + "---\n"
+        + pipeline(step("s", "echo other"), name="other")
+    )
+    ended = delegate("exec")
+    assert ended.code == 2
+    assert ("deployed\n" in ended.out) is runs
+    assert "other\n" in ended.out
+    reason = 'build: not run: pipeline "test", which it depends on, cannot run here'
+    assert (reason in ended.out) is not runs
+
+
 def test_what_depends_on_a_failed_pipeline_is_skipped_unless_its_trigger_wants_failures(delegate: Command) -> None:
     delegate.write(
         "---\n".join(
@@ -181,7 +218,7 @@ def test_a_pipeline_that_only_tells_of_failures_is_skipped_where_there_is_none(d
     tell = pipeline(step("s", "true"), name="tell", more="depends_on: [ test ]\ntrigger: {status: [ failure ]}\n")
     delegate.write(pipeline(step("s", "true"), name="test") + "---\n" + tell)
     ended = delegate("exec")
-    assert "tell: not run: no pipeline that it depends on has failed" in ended.out
+    assert "tell: not run: no pipeline has failed" in ended.out
     assert ended.code == 0
 
 
@@ -311,3 +348,37 @@ def test_a_reader_that_leaves_ends_the_run(delegate: Command) -> None:
         assert running.ended() == 141
     assert not (delegate.folder / "more").exists()
     assert delegate.left_behind() == []
+
+
+def test_parameters_reach_the_steps_and_the_substitution(delegate: Command) -> None:
+    delegate.write(pipeline(step("s", "echo $LEVEL ${LEVEL} $URL")))
+    ended = delegate("exec", "--param", "LEVEL=3", "--param", "URL=a=b")
+    assert "[s] 3 3 a=b\n" in ended.out
+    refused = delegate("exec", "--param", "LEVEL")
+    assert refused.code == 2
+    assert "--param LEVEL: write it as NAME=value" in refused.err
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_without_standard_output_the_steps_still_run_with_their_own_files(delegate: Command, closed: str) -> None:
+    delegate.write(pipeline(step("s", "echo printed; echo 3 > result; exit 3")))
+    assert delegate.in_shell(closed) == 1
+    assert (delegate.folder / "result").read_text() == "3\n"
+
+
+def test_a_full_disk_under_the_output_ends_the_run_and_is_told(delegate: Command) -> None:
+    delegate.write(pipeline(step("s", "echo printed; sleep 60")))
+    assert delegate.in_shell("> /dev/full 2> errors") == 141
+    assert "standard output cannot be written: [Errno 28]" in (delegate.folder / "errors").read_text()
+
+
+def test_a_pipeline_for_another_platform_is_run_only_where_it_is_asked_for(delegate: Command) -> None:
+    elsewhere = pipeline(step("s", "echo elsewhere"), name="elsewhere", more="platform: { os: darwin }\n")
+    here = pipeline(step("s", "echo here"), name="here", more="platform: { os: linux }\n")
+    delegate.write(f"{elsewhere}---\n{here}")
+    every, chosen = delegate("exec"), delegate("exec", "--pipeline", "elsewhere")
+    assert every.code == 2
+    assert "[s] here\n" in every.out
+    assert "elsewhere: not run: it is for darwin/" in every.out
+    assert chosen.code == 0
+    assert "[s] elsewhere\n" in chosen.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from delegate_core.model import Outcome
@@ -23,6 +24,7 @@ from delegate_drone.local.events import (
 )
 from delegate_drone.local.live import LiveView
 from delegate_drone.local.picture import draw
+from delegate_drone.local.summary import Summary
 from delegate_drone.local.writing import Writer
 from tests.console.terminal import open_terminal
 from tests.drone.local.command import STEP, Command
@@ -67,9 +69,9 @@ def test_each_step_shows_its_state_its_time_and_what_it_waits_for() -> None:
     assert lines == [
         "── default  2 of 4 steps                                                    4.0s",
         " ✓  build        3.0s",
-        " ●  test         1.0s            12 of 40",
-        " ○  deploy                       waits for test",
-        " -  tell                         no step has failed",
+        " ●  test         1.0s  12 of 40",
+        " ○  deploy             waits for test",
+        " -  tell               no step has failed",
         " Ctrl-C: cancel",
     ]
 
@@ -83,6 +85,31 @@ def test_a_failed_step_shows_its_exit_code_and_its_last_lines() -> None:
     )
     assert lines[1] == " ✗  build        3.0s  exit 3"
     assert lines[2:7] == [f"     │ line {n}" for n in range(4, 9)]
+
+
+def test_a_long_name_leaves_room_for_what_the_step_does() -> None:
+    long = "a-step-with-a-name-that-goes-on-and-on-and-on-to-the-right-edge"
+    lines = drawn(
+        began(long, "日本語のテスト"),
+        StepBegan(100.0, "default", long),
+        Printed(100.0, "default", long, ("compiling 3 of 7",)),
+        StepBegan(100.0, "default", "日本語のテスト"),
+        over("日本語のテスト", StepStatus.FAILURE, 3),
+    )
+    assert lines[0].startswith("── default  1 of 2 steps, 1 failed ")
+    assert lines[1] == " ●  a-step-with-a-name-that-g…     4.0s  compiling 3 of 7"
+    assert lines[2] == " ✗  日本語のテスト                 3.0s  exit 3"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_table_at_the_end_is_no_wider_than_the_terminal(width: int) -> None:
+    summary = Summary()
+    for name in ("build", "a-step-with-a-name-that-goes-on-and-on-and-on-to-the-right-edge"):
+        summary.tell(over(name, StepStatus.SKIPPED, why='step "build" failed with exit code 2, as all of them did'))
+    table = list(summary.lines(several=True, width=width))[1:-1]
+    assert [line.split()[0] for line in table] == ["STEP", "default/build", table[2].split()[0]]
+    assert max(map(cell_len, table)) <= width
+    assert "…" in table[2]
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 5, 24])
@@ -177,6 +204,15 @@ async def test_lines_scroll_above_the_view_and_only_the_summary_is_left_in_the_e
         "",
     ]
     assert "●" in stream.getvalue(), "the view was never drawn"
+
+
+@pytest.mark.parametrize(("height", "lines"), [(5, 4), (12, 10), (24, 18), (60, 45)])
+async def test_many_steps_leave_room_for_what_they_print(height: int, lines: int) -> None:
+    stream = Recorder()
+    view = LiveView(stream, Writer(stream), colour=False, clock=lambda: 104.0, size=lambda: (WIDTH, height))
+    view.tell(began(*(f"step {number}" for number in range(300))))
+    view._frame()  # a frame without waiting for its time
+    assert stream.getvalue().count("\n") == lines
 
 
 async def test_a_terminal_that_becomes_narrower_is_cleared_of_the_wrapped_lines() -> None:

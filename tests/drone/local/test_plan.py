@@ -60,7 +60,7 @@ def test_it_says_what_runs_and_why_the_rest_does_not(delegate: Command) -> None:
         "\n"
         "pipeline images (docker): does not run: it is of type docker, and no container engine is installed; "
         "only type exec runs here\n"
-        "  step image: if all is well\n"
+        "  step image (docker.io/library/alpine:latest): if all is well\n"
         "    $ true\n"
     )
 
@@ -82,6 +82,17 @@ def test_variables_are_shown_when_asked_for(delegate: Command) -> None:
     delegate.write(FILE)
     assert "LEVEL" not in delegate("plan").out
     assert "    LEVEL=2\n" in delegate("plan", "--env").out
+
+
+def test_variables_that_all_steps_have_are_shown_once(delegate: Command) -> None:
+    delegate.write(FILE)
+    out = delegate("plan", "--env", "--pipeline", "test", "--event", "tag").out
+    assert out.count("    DRONE_BUILD_EVENT=tag\n") == 1
+    assert out.index("  every step has\n") < out.index("DRONE_BUILD_EVENT=tag") < out.index("  step build")
+    assert out.index("  step build") < out.index("    LEVEL=2\n") < out.index("  step publish")
+    assert [line for line in out.splitlines() if "DRONE_STEP_NAME" in line] == [
+        f"    DRONE_STEP_NAME={name}" for name in ("build", "publish", "tell")
+    ]
 
 
 def test_json_has_the_same(delegate: Command) -> None:
@@ -108,3 +119,46 @@ def test_nothing_is_run(delegate: Command) -> None:
     assert delegate("plan").code == 0
     assert not (delegate.folder / "ran").exists()
     assert delegate.left_behind() == []
+
+
+def test_the_environment_is_the_one_that_a_run_gives(delegate: Command) -> None:
+    delegate.write(
+        "kind: pipeline\ntype: exec\nname: default\nsteps:\n"
+        "- name: absent\n  commands: [ 'true' ]\n  when: {event: [ tag ]}\n"
+        "- name: build\n  commands: [ env ]\n  environment: {DRONE_BRANCH: mine, OWN: mine}\n"
+    )
+    (plan,) = json.loads(delegate("plan", "--json", "--env", "--branch", "topic").out)
+    planned = plan["steps"][1]["environment"]
+    ran = delegate("exec", "--branch", "topic").out.splitlines()
+    real = dict(
+        line.removeprefix("[build] ").split("=", 1) for line in ran if line.startswith("[build] ") and "=" in line
+    )
+    assert {name: real[name] for name in ("DRONE_BRANCH", "OWN", "DRONE_STEP_NAME", "DRONE_STEP_NUMBER")} == {
+        "DRONE_BRANCH": "topic",
+        "OWN": "mine",
+        "DRONE_STEP_NAME": "build",
+        "DRONE_STEP_NUMBER": "1",
+    }
+    moving = {
+        "HOME",
+        "HOMEPATH",
+        "USERPROFILE",
+        *(name for name in real if name.endswith(("_CREATED", "_STARTED", "_FINISHED"))),
+    }
+    own_to_a_process = {"PWD", "OLDPWD", "SHLVL", "_", "DELEGATE_PROCESS_MARK"}
+    assert {name: value for name, value in real.items() if name not in moving | own_to_a_process} == {
+        name: value for name, value in planned.items() if name not in moving
+    }
+
+
+def test_secrets_are_hidden_wherever_they_stand(delegate: Command) -> None:
+    delegate.write("TOKEN=an-invented-token\n", "secrets")
+    delegate.write(
+        "kind: pipeline\ntype: exec\nname: default\nsteps:\n- name: build\n"
+        "  commands: [ 'login an-invented-token', 'login ${DRONE_TOKEN}' ]\n  environment: {URL: https://an-invented-token@host}\n"
+    )
+    for options in ((), ("--json",)):
+        ended = delegate("plan", "--env", "--secret-file", "secrets", *options, DRONE_TOKEN="an-invented-token")
+        assert "an-invented-token" not in ended.both
+        assert "login ******" in ended.out
+        assert "https://******@host" in ended.out

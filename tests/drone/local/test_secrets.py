@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from delegate_drone.encrypted import encrypt
 from tests.drone.local.command import Command
 
 SECRET = "correct-horse-battery"
@@ -28,6 +29,8 @@ PRINTED = [
     'printf "before $TOKEN"',
     'echo "$TOKEN" >&2',
     "printf '\\033[31m%s\\033[0m\\n' \"$TOKEN\"",
+    'echo "$TOKEN" | grep --color=always horse',
+    'printf %s "$TOKEN" | od -An -v -tx1 | tr -d " \\n"',
 ]
 
 
@@ -107,3 +110,34 @@ def test_a_line_that_cannot_be_read_is_named_and_not_shown(delegate: Command, li
         assert place in ended.err
         assert "secrets.env" in ended.err
         assert SECRET not in ended.both
+
+
+KEY = b"an-invented-key-"
+
+
+def with_encrypted(data: str) -> str:
+    return asking("printf %s $TOKEN > got", "echo $TOKEN") + f"---\nkind: secret\nname: token\ndata: {data}\n"
+
+
+def test_a_secret_encrypted_in_the_file_is_opened_with_the_key(delegate: Command) -> None:
+    delegate.write(with_encrypted(encrypt(SECRET, KEY)))
+    delegate.write(KEY.decode() + "\n", "key")
+    ended = delegate("exec", "--secret-key-file", "key")
+    assert ended.code == 0
+    assert (delegate.folder / "got").read_text() == SECRET
+    assert SECRET not in ended.both
+    delegate("exec", "--secret-key-file", "key", "--secret", "token", token="given")
+    assert (delegate.folder / "got").read_text() == "given"
+
+
+@pytest.mark.parametrize(
+    ("key", "why"), [("another-made-key", "another key"), ("short", "5 bytes instead of 16, 24 or 32")]
+)
+def test_the_wrong_key_runs_nothing_and_says_why(delegate: Command, key: str, why: str) -> None:
+    delegate.write(with_encrypted(encrypt(SECRET, KEY)))
+    delegate.write(key, "key")
+    ended = delegate("exec", "--secret-key-file", "key")
+    assert ended.code == 2
+    assert 'secret "token" cannot be decrypted' in ended.err
+    assert why in ended.err
+    assert key not in ended.err

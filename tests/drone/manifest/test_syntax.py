@@ -23,6 +23,7 @@ MISTAKES = [
     ("steps:\n- name:a\n  image: b\n", 5, "write `name: ` with a space"),
     ("steps:\n\t- name: a\n", 4, "indented with a tab"),
     ("a: 'open\nb: c\n", 3, "the quote on line 3 is never closed"),
+    ('a: "\\ud83d\\ude00"\n', 3, "write the character itself"),
     ("a: [x, y\nb: c\n", None, "begins on line 3"),
     ('a: [ "a" "b" ]\n', 3, "lacks a comma"),
     ("a: *.zst\n", 3, "begins with *"),

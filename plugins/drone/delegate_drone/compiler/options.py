@@ -55,7 +55,7 @@ class Options:
         source: run in this existing folder in place: nothing is cloned.
         clone: whether to fetch the source, where the pipeline does not disable it.
         include: only steps and services of these names run; empty: all.
-        exclude: steps and services of these names do not run.
+        exclude: steps and services of these names do not run, ``clone`` included.
         environment: the runner's own variables for every step.
         masked_environment: the same, but secret; they win over everything else.
         host_environment: what the host passes to an exec pipeline, as ``PATH`` and ``USER``: exactly these.

@@ -106,7 +106,8 @@ def _steps(pipeline: Pipeline, facts: Facts, options: Options, compiler: _Compil
     conditions = facts.conditions()
     sources = [*_services(pipeline), *pipeline.steps]
     steps = [_governed(source, compiler.step(source), conditions, options) for source in sources]
-    fetches = options.clone and options.source is None and not pipeline.clone.disable
+    wanted = options.clone and CLONE not in options.exclude
+    fetches = wanted and options.source is None and not pipeline.clone.disable
     return linked(steps, clone=compiler.clone(CLONE) if fetches else None)
 
 

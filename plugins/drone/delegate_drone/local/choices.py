@@ -16,8 +16,9 @@ __all__ = ["EVENTS", "Choices", "Given", "chosen"]
 EVENTS: Final = ("push", "pull_request", "tag", "promote", "rollback", "cron", "custom")
 """The events that a Drone server knows."""
 
-_REPEATABLE: Final = frozenset({"include", "exclude", "secret"})
+_REPEATABLE: Final = frozenset({"exclude", "include", "param", "secret"})
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+")
+_PARAM = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class Choices:
         trusted: the pipelines may ask for what only trusted repositories may.
         strict: unknown keys are errors.
         clone: run in a fresh clone of the local repository instead of this folder.
+        param: parameters of the build, each as NAME=value.
+        keep_failed: where the clone that a failed pipeline leaves is kept.
 
     Raises:
         SettingsError: an option that cannot be meant.
@@ -64,15 +67,27 @@ class Choices:
     trusted: bool = False
     strict: bool = False
     clone: bool = False
+    param: tuple[str, ...] = ()
+    keep_failed: Path | None = None
 
     def __post_init__(self) -> None:
         if self.event not in EVENTS:
             raise SettingsError(f"--event {self.event}: there is no such event; {_hint(self.event)}")
         if self.repo is not None and not _SLUG.fullmatch(self.repo):
             raise SettingsError(f"--repo {self.repo}: write it as owner/name")
+        if self.keep_failed is not None and not self.clone:
+            raise SettingsError("--keep-failed keeps the clone of a failed pipeline: give it with --clone")
+        for param in self.param:
+            if not _PARAM.match(param):
+                raise SettingsError(f"--param {param.partition('=')[0]}: write it as NAME=value")
         both = [name for name in self.include if name in self.exclude]
         if both:
             raise SettingsError(f'step "{both[0]}" is named by --include and by --exclude: choose one')
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The build's parameters by name."""
+        return {name: value for name, _, value in (param.partition("=") for param in self.param)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +98,13 @@ class Given:
         secret_file: a dotenv file.
         env_file: a dotenv file of variables for every step.
         secret: names of environment variables that are secrets.
+        secret_key_file: the repository's key, for the secrets that the manifest has encrypted.
     """
 
     secret_file: Path | None = None
     env_file: Path | None = None
     secret: tuple[str, ...] = ()
+    secret_key_file: Path | None = None
 
 
 def chosen(options: Mapping[str, Any]) -> tuple[Choices, Given]:

@@ -18,6 +18,7 @@ __all__ = [
     "StepBegan",
     "StepOver",
     "StepPlan",
+    "WorkspaceKept",
 ]
 
 
@@ -88,6 +89,15 @@ class PipelineOver:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceKept:
+    """The workspace of a failed pipeline was kept in this folder."""
+
+    time: float
+    pipeline: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStopping:
     """Somebody wants the run to end; ``signal`` is the name of how they said so."""
 
@@ -105,6 +115,14 @@ class RunOver:
 
 
 Event: TypeAlias = (
-    PipelineLeftOut | PipelineBegan | StepBegan | Printed | StepOver | PipelineOver | RunStopping | RunOver
+    PipelineLeftOut
+    | PipelineBegan
+    | StepBegan
+    | Printed
+    | StepOver
+    | PipelineOver
+    | WorkspaceKept
+    | RunStopping
+    | RunOver
 )
 """Anything of these."""

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,9 @@ from delegate_core.logs import Mask
 from delegate_drone.local.choices import Choices, Given
 from delegate_drone.local.git import look
 from delegate_drone.local.reading import read_manifest
-from delegate_drone.local.report import is_colourful, print_problems
+from delegate_drone.local.report import is_colourful, open_missing_streams, print_problems
 from delegate_drone.local.running import Run, Stopping
-from delegate_drone.local.variables import drone_variables, read_secrets, read_variables
+from delegate_drone.local.variables import drone_variables, read_key, read_secrets, read_variables
 from delegate_drone.local.view import KINDS, open_view
 from delegate_drone.local.workload import BadManifest, Workload, open_workload
 from delegate_drone.local.writing import Writer
@@ -37,6 +38,7 @@ def prepare(choices: Choices, given: Given) -> Workload:
     Raises:
         SettingsError: something of it cannot be used; a manifest's problems have been printed then.
     """
+    open_missing_streams()
     secrets = read_secrets(given.secret_file, given.secret, os.environ)
     try:
         workload = open_workload(
@@ -47,6 +49,7 @@ def prepare(choices: Choices, given: Given) -> Workload:
             environment=read_variables(given.env_file),
             variables=drone_variables(os.environ),
             secrets=secrets,
+            key=read_key(given.secret_key_file),
         )
     except BadManifest as error:
         print_problems(error.problems, sys.stderr, colour=is_colourful(sys.stderr, os.environ))
@@ -81,9 +84,16 @@ def _run(workload: Workload, console: str, timeout: float) -> int:
     several = sum(one.runs for one in workload.candidates) > 1
     view = open_view(console, sys.stdout, writer, environ=os.environ, several=several)
     run = Run(workload, view, stopping, timeout=timeout)
-    writer.on_gone = lambda: run.stop(signal.SIGPIPE)
+    writer.on_gone = lambda reason: _end_unread(run, reason)
     with _own_folder() as folder:
         return anyio.run(run.execute, Path(folder))
+
+
+def _end_unread(run: Run, reason: str) -> None:
+    if reason:
+        with suppress(OSError):
+            _warn([f"standard output cannot be written: {reason}; the run is ended"])
+    run.stop(signal.SIGPIPE)
 
 
 def _own_folder() -> tempfile.TemporaryDirectory[str]:
@@ -116,6 +126,8 @@ def _warn_of_all(workload: Workload) -> None:
     _warn(f'secret "{name}" is not given: it is empty' for name in workload.missing_secrets())
     short = {name: Mask().add(value) for name, value in workload.secrets.items()}
     _warn(f'secret "{name}" is too short to be hidden in what steps print' for name, says in short.items() if says)
+    if workload.choices.event == "tag" and not workload.pretence.build.ref.startswith("refs/tags/"):
+        _warn(["the commit has no tag, so there is no DRONE_TAG: name one with --ref refs/tags/NAME"])
     if workload.choices.clone and workload.checkout.modified:
         _warn(["work that is not committed is not in the clone"])
 

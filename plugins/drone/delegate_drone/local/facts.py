@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from delegate_drone.local.choices import Choices
 from delegate_drone.local.git import Checkout, resolve
 from delegate_drone.wire import Build, Repository, Stage, System
 
-__all__ = ["Pretence", "pretend"]
+__all__ = ["Pretence", "pretend", "this_platform"]
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 """Go's words for machines, where they differ from the kernel's."""
@@ -48,7 +49,7 @@ class Pretence:
         ended: Mapping[str, str] = _NOTHING,
     ) -> Facts:
         """What the compiler has to know for one pipeline, when others have ended with these statuses."""
-        machine = platform.machine()
+        system, architecture = this_platform()
         stage = Stage(
             id=number,
             number=number,
@@ -57,8 +58,8 @@ class Pretence:
             type=type_,
             status="running",
             machine=socket.gethostname(),
-            os=platform.system().lower(),
-            arch=_ARCHITECTURES.get(machine, machine),
+            os=system,
+            arch=architecture,
             started=self.now,
             depends_on=depends_on,
         )
@@ -70,6 +71,12 @@ class Pretence:
             system=self.system,
             netrc=None,
         )
+
+
+def this_platform() -> tuple[str, str]:
+    """Operating system and architecture of this machine, in Go's words."""
+    machine = platform.machine()
+    return platform.system().lower(), _ARCHITECTURES.get(machine, machine)
 
 
 def pretend(choices: Choices, checkout: Checkout, now: int) -> Pretence:
@@ -104,6 +111,7 @@ def _build(choices: Choices, checkout: Checkout, now: int) -> Build:
         sender=checkout.author_name,
         cron=choices.cron,
         deploy_to=choices.deploy_to,
+        params=choices.params,
         timestamp=now,
         created=now,
         updated=now,
@@ -123,13 +131,14 @@ def _commit(choices: Choices, checkout: Checkout) -> str:
     """The commit; where it is to be cloned, one that is really there."""
     if not choices.clone:
         return choices.commit or checkout.commit
+    if shutil.which("git") is None:
+        raise SettingsError("--clone: git is not installed, or not in PATH; leave --clone out to run in place")
     if checkout.root is None:
         raise SettingsError(f"--clone: {checkout.folder} is in no git repository; leave --clone out to run in place")
-    wanted = choices.commit or (choices.ref if _is_local(choices.ref) else None) or choices.branch
+    branch = f"refs/heads/{choices.branch}" if choices.branch else None
+    wanted = choices.commit or (choices.ref if _is_local(choices.ref) else None) or branch
     if not (wanted or checkout.commit):
         raise SettingsError("--clone: the repository has no commit yet")
-    if not (choices.branch or checkout.branch or choices.ref):
-        raise SettingsError("--clone: no branch is checked out; name the one to clone with --branch")
     return resolve(checkout, wanted) if wanted else checkout.commit
 
 

@@ -26,7 +26,7 @@ class Checkout:
 
     Args:
         folder: the folder that was looked at.
-        root: the top of the working tree; None: it is in no repository.
+        root: the top of the working tree, of a bare repository itself; None: it is in no repository.
         url: where ``origin`` is, without the account that may be in it.
         slug: ``owner/name``, from ``origin``, else ``local/`` and the folder's name.
         branch: what is checked out; empty on a detached head.
@@ -54,13 +54,14 @@ class Checkout:
 
 def look(folder: Path) -> Checkout:
     """Ask git about a folder."""
-    top = _git(folder, "rev-parse", "--show-toplevel")
+    top = _top(folder)
     if not top:
         return Checkout(folder=folder, slug=f"local/{folder.name or 'root'}")
     commit, parents, name, email, message = _head(folder)
     url = _without_account(_git(folder, "config", "--get", "remote.origin.url"))
-    branch = _git(folder, "symbolic-ref", "--short", "-q", "HEAD")
-    default = _git(folder, "symbolic-ref", "--short", "-q", "refs/remotes/origin/HEAD").removeprefix("origin/")
+    # Never the short form: git does not shorten the name of a branch that is a tag's, too.
+    branch = _git(folder, "symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
+    default = _git(folder, "symbolic-ref", "-q", "refs/remotes/origin/HEAD").removeprefix("refs/remotes/origin/")
     return Checkout(
         folder=folder,
         root=Path(top),
@@ -86,8 +87,15 @@ def resolve(checkout: Checkout, name: str) -> str:
     """
     found = _git(checkout.folder, "rev-parse", "--verify", "-q", "--end-of-options", f"{name}^{{commit}}")
     if not found:
-        raise SettingsError(f"the repository {checkout.root} has no branch, tag or commit {name}")
+        shown = name.removeprefix("refs/heads/")
+        raise SettingsError(f"the repository {checkout.root} has no branch, tag or commit {shown}")
     return found
+
+
+def _top(folder: Path) -> str:
+    if _git(folder, "rev-parse", "--is-bare-repository") == "true":
+        return _git(folder, "rev-parse", "--absolute-git-dir")
+    return _git(folder, "rev-parse", "--show-toplevel")
 
 
 def _head(folder: Path) -> tuple[str, str, str, str, str]:

@@ -9,6 +9,7 @@ Every object has ``time`` (RFC 3339 in UTC), ``event`` and, but for the last two
 ``line``               ``step``, ``text``: masked, without its line end, otherwise as printed
 ``step_over``          ``step``, ``status``, ``exit_code``, ``error``, ``skipped_because``, ``duration``
 ``pipeline_over``      ``status``, ``outcome``, ``exit_code``, ``error``, ``duration``
+``workspace_kept``     ``path``: the folder in which that of a failed pipeline is kept
 ``run_stopping``       ``signal``: somebody wants the run to end
 ``run_over``           ``exit_code``, ``duration``
 =====================  =================================================================================
@@ -32,6 +33,7 @@ from delegate_drone.local.events import (
     RunStopping,
     StepBegan,
     StepOver,
+    WorkspaceKept,
 )
 from delegate_drone.local.writing import Writer
 
@@ -70,7 +72,7 @@ def _objects(event: Event) -> Iterator[dict[str, Any]]:
 
 
 def _fields(
-    event: PipelineLeftOut | PipelineBegan | StepBegan | StepOver | PipelineOver,
+    event: PipelineLeftOut | PipelineBegan | StepBegan | StepOver | PipelineOver | WorkspaceKept,
 ) -> tuple[str, dict[str, Any]]:
     match event:
         case PipelineLeftOut(_, _, reason, counts):
@@ -83,6 +85,8 @@ def _fields(
             known = {"status": state.status, "exit_code": state.exit_code, "error": state.error}
             skipped = {"skipped_because": state.skipped_because, "duration": round(took, 3)}
             return "step_over", {"step": state.name, **known, **skipped}
+        case WorkspaceKept(_, _, path):
+            return "workspace_kept", {"path": path}
         case PipelineOver(_, _, verdict, took):
             known = {"status": verdict.status, "outcome": verdict.outcome, "exit_code": verdict.exit_code}
             return "pipeline_over", {**known, "error": verdict.error, "duration": round(took, 3)}

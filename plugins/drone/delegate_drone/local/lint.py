@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from delegate_drone.local.reading import read_manifest
-from delegate_drone.local.report import as_json, is_colourful, print_problems, summary_line
+from delegate_drone.local.report import as_json, is_colourful, open_missing_streams, print_problems, summary_line
 from delegate_drone.manifest import Manifest, Problem, Severity, load_manifest
 
 __all__ = ["empty_file", "lint_files"]
@@ -19,6 +19,7 @@ def lint_files(files: Sequence[str], *, strict: bool, trusted: bool, json: bool)
     Raises:
         SettingsError: a file cannot be read.
     """
+    open_missing_streams()
     texts = [read_manifest(file) for file in files]
     problems = [problem for name, text in texts for problem in _lint(name, text, strict=strict, trusted=trusted)]
     if json:

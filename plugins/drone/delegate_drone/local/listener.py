@@ -9,6 +9,7 @@ from delegate_core.logs import LineSplitter, Mask
 from delegate_core.pipeline.states import StepState
 from delegate_drone.compiler import Facts, runtime_environment
 from delegate_drone.local.events import Event, Printed, StepBegan, StepOver
+from delegate_drone.local.printable import without_sequences
 
 __all__ = ["LocalListener", "LocalLog"]
 
@@ -58,6 +59,7 @@ class LocalLog:
     """One step's output, from bytes to masked lines. It holds an unfinished line at most, and that is bounded."""
 
     def __init__(self, mask: Mask, show: Callable[[tuple[str, ...]], None]) -> None:
+        self._mask = mask
         self._masked = mask.stream()
         self._lines = LineSplitter()
         self._show = show
@@ -72,4 +74,12 @@ class LocalLog:
 
     def _pass_on(self, lines: Sequence[str]) -> None:
         if lines:
-            self._show(tuple(lines))
+            self._show(tuple(map(self._safe, lines)))
+
+    def _safe(self, line: str) -> str:
+        """A program that marks a part of a secret, as ``grep --color`` does, hides it from the mask but from nobody."""
+        if "\x1b" not in line:
+            return line
+        shown = without_sequences(line)
+        masked = self._mask.text(shown)
+        return line if masked == shown else masked

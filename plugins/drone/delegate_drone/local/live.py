@@ -26,6 +26,8 @@ from delegate_drone.local.writing import Writer
 __all__ = ["LiveView"]
 
 _BETWEEN_FRAMES: Final = 0.1
+_LEAST: Final = 10
+"""Lines of the picture before it leaves any for what the steps print."""
 _PENDING: Final = 64 * 1024
 """Characters that wait for the next frame; more are shown at once, and the steps wait for the terminal."""
 _COLOURS: Final = (32, 33, 34, 35, 36)
@@ -92,7 +94,8 @@ class LiveView:
                 self._print([plain_line(f"{pipeline}: not run: {reason}")])
             case RunOver():
                 self._over = True
-                self._print(list(self._summary.lines(several=self._several, colour=self._colour)))
+                width, _ = self._size()
+                self._print(list(self._summary.lines(several=self._several, colour=self._colour, width=width)))
             case _:
                 pass
 
@@ -120,8 +123,7 @@ class LiveView:
         width, height = self._size()
         clear = self._cleared(width)
         printed, self._pending, self._characters = "".join(self._pending), [], 0
-        # The last line stays free: a full screen would scroll with each frame.
-        lines = [] if self._over else self._drawn(width, max(1, height - 1))
+        lines = [] if self._over else self._drawn(width, _room(height))
         self._height, self._width = len(lines), width
         self._writer.write(f"{clear}{printed}{self._rendered(lines, width)}")
 
@@ -156,6 +158,14 @@ class LiveView:
         )
         terminal.print(Group(*lines))
         return text.getvalue()
+
+
+def _room(height: int) -> int:
+    """Lines for the picture. The last line stays free: a full screen would scroll with each frame.
+
+    A quarter of a screen of a usual size is left for what the steps print.
+    """
+    return max(1, min(height - 1, max(_LEAST, height * 3 // 4)))
 
 
 def _size_of(stream: TextIO) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from delegate_core.console.cells import DIM, cell, join, spread
@@ -17,10 +18,9 @@ from delegate_drone.local.summary import SIGNS
 
 __all__ = ["draw"]
 
-_NAME: Final = (8, 32)
-"""Cells of a step's name, at least and at most."""
+_NAME: Final = (8, 40)
+"""Cells of a step's name, at least and at most; and never more than a third of the terminal."""
 _DURATION: Final = 7
-_EXIT: Final = 8
 _BEFORE: Final = 3
 """Finished pipelines that are shown above the running one."""
 _URGENCY: Final = {StepStatus.RUNNING: 0, StepStatus.FAILURE: 1, StepStatus.ERROR: 1, StepStatus.KILLED: 1}
@@ -40,7 +40,10 @@ def draw(board: Board, now: float, width: int, height: int) -> list[Text]:
 
 def _pipeline_line(row: PipelineRow, now: float, width: int) -> Text:
     done = sum(step.status.is_terminal for step in row.steps.values())
+    failed = sum(step.status in {StepStatus.FAILURE, StepStatus.ERROR} for step in row.steps.values())
     left = Text.assemble(("── ", DIM), (visible(row.name), "bold"), (f"  {done} of {len(row.steps)} steps", DIM))
+    if failed:
+        left.append(f", {failed} failed", "red")
     if row.verdict is None:
         return spread(left, Text(duration(now - row.began)), width)
     good = row.verdict.status is StageStatus.SUCCESS
@@ -53,7 +56,7 @@ def _steps(row: PipelineRow, now: float, width: int, room: int) -> list[Text]:
     steps = list(row.steps.values())
     if room <= 0:
         return []
-    names = min(max(_NAME[0], *(len(step.plan.name) for step in steps)), _NAME[1]) if steps else _NAME[0]
+    names = _name_cells(steps, width)
     shown = _most_urgent(steps, room if len(steps) <= room else room - 1)
     spare = room - len(shown) - (len(shown) < len(steps))
     lines: list[Text] = []
@@ -67,6 +70,11 @@ def _steps(row: PipelineRow, now: float, width: int, room: int) -> list[Text]:
     return lines
 
 
+def _name_cells(steps: Sequence[StepRow], width: int) -> int:
+    longest = max((cell_len(visible(step.plan.name)) for step in steps), default=0)
+    return max(_NAME[0], min(longest, _NAME[1], width // 3))
+
+
 def _most_urgent(steps: Sequence[StepRow], room: int) -> list[StepRow]:
     """Those that run or failed before those that wait, and those before what is over."""
     ranked = sorted(steps, key=lambda step: _URGENCY.get(step.status, 2 if not step.status.is_terminal else 3))
@@ -77,16 +85,17 @@ def _most_urgent(steps: Sequence[StepRow], room: int) -> list[StepRow]:
 def _step_line(row: PipelineRow, step: StepRow, now: float, names: int, width: int) -> Text:
     sign, colour = SIGNS[step.status]
     elapsed = step.elapsed(now)
-    code = f"exit {step.exit_code}" if step.status.is_terminal and step.exit_code else ""
+    code = f"exit {step.exit_code}  " if step.status.is_terminal and step.exit_code else ""
     cells = join(
         Text(f" {sign}", colour),
         cell(step.plan.name, names, "" if step.status is not StepStatus.SKIPPED else DIM),
         cell("" if elapsed is None else duration(elapsed), _DURATION, "", "right"),
-        cell(code, _EXIT, "red"),
     )
     # Nothing wraps: a line that did would make the view higher than is known when it is cleared.
     room = width - cells.cell_len - 2
-    line = join(cells, cell(_remark(row, step), max(0, room), DIM)) if room > 0 else cells
+    remark = Text.assemble((code, "red"), (visible(_remark(row, step)), DIM), no_wrap=True)
+    remark.truncate(max(0, room), overflow="ellipsis")
+    line = join(cells, remark) if room > 0 else cells
     line.truncate(width, overflow="ellipsis")
     return line
 

@@ -19,6 +19,7 @@ from delegate_drone.local.events import (
     RunStopping,
     StepBegan,
     StepOver,
+    WorkspaceKept,
 )
 from delegate_drone.local.printable import coloured_line, plain_line
 from delegate_drone.local.summary import Summary, verdict_text
@@ -65,6 +66,8 @@ class PlainView:
                 return list(self._summary.lines(several=self._several, colour=self._colour))
             case RunStopping(_, name):
                 return [f"{_ARROW} {name}: ending what runs; once more kills it"]
+            case WorkspaceKept():
+                return []  # the summary says it, where it is found
             case PipelineOver() if not self._several:
                 return []  # the summary, which follows at once, says the same
             case _:

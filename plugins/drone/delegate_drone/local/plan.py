@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from delegate_core.console.visible import visible
+from delegate_core.logs import Mask
 from delegate_core.pipeline.graph import Graph
+from delegate_core.pipeline.machine import Machine
 from delegate_core.pipeline.spec import RunPolicy, Stage, Step
+from delegate_core.pipeline.states import StepState
+from delegate_drone.compiler import Facts, runtime_environment
 from delegate_drone.local.choices import Choices, Given
 from delegate_drone.local.engines import StepEngine, step_engines
 from delegate_drone.local.execute import prepare
@@ -24,6 +28,7 @@ from delegate_drone.manifest import Step as ManifestStep
 __all__ = ["PlannedPipeline", "PlannedStep", "plan", "planned"]
 
 _HIDDEN: Final = "******"
+_SEVERAL: Final = 2
 _FOLDER: Final = Path("/tmp/delegate-exec")  # noqa: S108 - only shown; a run makes its own folder
 
 
@@ -34,6 +39,7 @@ class PlannedStep:
     name: str
     run: str
     because: str = ""
+    image: str = ""
     failure: str = "fail"
     detach: bool = False
     depends_on: tuple[str, ...] = ()
@@ -78,8 +84,9 @@ def _planned(workload: Workload, candidate: Candidate, *, environment: bool) -> 
     steps: tuple[PlannedStep, ...] = ()
     if isinstance(pipeline, Pipeline):
         kind = step_engines().get(pipeline.type)
-        stage = workload.compile(candidate, _places(kind), workload.facts(candidate, {}))
-        steps = tuple(_steps(workload, pipeline, stage, environment=environment))
+        facts = workload.facts(candidate, {})
+        stage = workload.compile(candidate, _places(kind), facts)
+        steps = tuple(_steps(workload, pipeline, stage, facts, environment=environment))
     return PlannedPipeline(
         name=candidate.name,
         type=pipeline.type,
@@ -95,21 +102,26 @@ def _places(kind: StepEngine | None) -> Mapping[str, str]:
     return kind.places(_FOLDER) if kind is not None else {}
 
 
-def _steps(workload: Workload, pipeline: Pipeline, stage: Stage, *, environment: bool) -> Iterator[PlannedStep]:
+def _steps(
+    workload: Workload, pipeline: Pipeline, stage: Stage, facts: Facts, *, environment: bool
+) -> Iterator[PlannedStep]:
     written = {step.name: step for step in (*pipeline.services, *pipeline.steps)}
-    absent = {step.name for step in stage.steps if step.run is RunPolicy.NEVER}
-    graph = Graph(stage.steps).without(absent)
+    machine = Machine(stage)
+    states = {state.name: state for state in machine.steps}
+    graph = Graph(stage.steps).without({step.name for step in stage.steps} - states.keys())
+    mask = Mask((*workload.secrets.values(), *stage.masks()))
     for step in stage.steps:
-        never = step.name in absent
+        state = states.get(step.name)
         yield PlannedStep(
             name=step.name,
             run=step.run.value,
-            because=_why_never(workload, step.name, written.get(step.name)) if never else "",
+            because=_why_never(workload, step.name, written.get(step.name)) if state is None else "",
+            image=step.container.image if step.container is not None else "",
             failure=step.failure.value,
             detach=step.detach,
-            depends_on=() if never else graph.needs(step.name),
-            commands=step.commands,
-            environment=_shown_environment(step, workload.secrets) if environment else {},
+            depends_on=() if state is None else graph.needs(step.name),
+            commands=tuple(map(mask.text, step.commands)),
+            environment=_shown_environment(step, state, facts, mask) if environment and state is not None else {},
         )
 
 
@@ -125,15 +137,12 @@ def _why_never(workload: Workload, name: str, step: ManifestStep | None) -> str:
     return "it is not named by --include" if choices.include and name not in choices.include else "it is switched off"
 
 
-def _shown_environment(step: Step, secrets: Mapping[str, str]) -> dict[str, str]:
+def _shown_environment(step: Step, state: StepState, facts: Facts, mask: Mask) -> dict[str, str]:
+    """What the step will see if all goes well before it."""
+    runtime = runtime_environment(facts, state, (), now=facts.build.started)
+    shown = {name: mask.text(value) for name, value in step.overlaid(runtime).environment.items()}
     hidden = {secret.variable for secret in step.secrets if secret.variable is not None}
-    values = {value for value in secrets.values() if value}
-    shown = {name: _HIDDEN if _holds(value, values) else value for name, value in step.environment.items()}
     return dict(sorted({**shown, **dict.fromkeys(hidden, _HIDDEN)}.items()))
-
-
-def _holds(value: str, secrets: set[str]) -> bool:
-    return any(secret in value for secret in secrets)
 
 
 # ---------------------------------------------------------------------- for people
@@ -144,12 +153,27 @@ def _pipeline_lines(one: PlannedPipeline) -> Iterator[str]:
     yield f"pipeline {visible(one.name)} ({visible(one.type or 'docker')}): {verdict}"
     if one.depends_on:
         yield f"  after {_names(one.depends_on)}, {_when(one.when)}"
+    shared = _shared(one.steps)
+    if shared:
+        yield "  every step has"
+        yield from (f"    {visible(name)}={visible(value)}" for name, value in shared.items())
     for step in one.steps:
-        yield from _step_lines(step)
+        own = {name: value for name, value in step.environment.items() if shared.get(name) != value}
+        yield from _step_lines(replace(step, environment=own))
+
+
+def _shared(steps: Sequence[PlannedStep]) -> dict[str, str]:
+    """The variables that are the same in all steps that run, where there are several."""
+    running = [step.environment.items() for step in steps if step.run != RunPolicy.NEVER]
+    if len(running) < _SEVERAL:
+        return {}
+    common = set(running[0]).intersection(*running[1:])
+    return dict(sorted(common))
 
 
 def _step_lines(step: PlannedStep) -> Iterator[str]:
-    yield f"  step {visible(step.name)}: {_policy(step)}"
+    image = f" ({visible(step.image)})" if step.image else ""
+    yield f"  step {visible(step.name)}{image}: {_policy(step)}"
     if step.run == RunPolicy.NEVER:
         return
     if step.depends_on:

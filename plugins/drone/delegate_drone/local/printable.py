@@ -7,7 +7,7 @@ from typing import Final
 
 from delegate_core.console.visible import uncoloured, visible
 
-__all__ = ["coloured_line", "plain_line"]
+__all__ = ["coloured_line", "plain_line", "without_sequences"]
 
 _SEQUENCE: Final = re.compile(
     "\x1b(?:\\[[0-?]*[ -/]*[@-~]"  # CSI: cursor, erasing, modes, colours
@@ -37,10 +37,12 @@ def coloured_line(text: str) -> str:
 
 def plain_line(text: str) -> str:
     """The line without colours."""
-    text = _last_state(text)
-    if "\x1b" in text:
-        text = _SEQUENCE.sub("", uncoloured(text))
-    return visible(text, _WHOLE)
+    return visible(without_sequences(_last_state(text)), _WHOLE)
+
+
+def without_sequences(text: str) -> str:
+    """The text without anything that is addressed to the terminal."""
+    return _SEQUENCE.sub("", uncoloured(text)) if "\x1b" in text else text
 
 
 def _last_state(text: str) -> str:

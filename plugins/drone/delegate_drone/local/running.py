@@ -21,8 +21,16 @@ from delegate_core.model import CancelCause, Outcome
 from delegate_core.pipeline.graph import Graph
 from delegate_core.pipeline.spec import RunPolicy, Stage
 from delegate_core.pipeline.states import Verdict
-from delegate_drone.local.engines import StepEngine, step_engines
-from delegate_drone.local.events import PipelineBegan, PipelineLeftOut, PipelineOver, RunOver, RunStopping, StepPlan
+from delegate_drone.local.engines import Keeping, StepEngine, step_engines
+from delegate_drone.local.events import (
+    PipelineBegan,
+    PipelineLeftOut,
+    PipelineOver,
+    RunOver,
+    RunStopping,
+    StepPlan,
+    WorkspaceKept,
+)
 from delegate_drone.local.listener import LocalListener
 from delegate_drone.local.selection import Candidate
 from delegate_drone.local.surroundings import KillableSurroundings
@@ -82,6 +90,7 @@ class Run:
         self._ended: dict[str, Verdict] = {}
         self._missing = False
         self._told = False
+        self._kept: dict[str, Path] = {}
         self._driver: Driver | None = None
         self._surroundings: KillableSurroundings | None = None
 
@@ -148,6 +157,7 @@ class Run:
     async def _all(self, folder: Path) -> None:
         engines = step_engines()
         created: dict[str, Engine] = {}
+        keeping = Keeping(folder=self._workload.choices.keep_failed, tell=self._kept.__setitem__)
         for number, candidate in enumerate(self._workload.candidates, start=1):
             reason = self._reason_not_to(candidate)
             if reason:
@@ -155,7 +165,7 @@ class Run:
                 continue
             type_ = candidate.pipeline.type
             if type_ not in created:
-                created[type_] = engines[type_].create()
+                created[type_] = engines[type_].create(keeping)
             await self._one(candidate, created[type_], engines[type_], folder / str(number))
 
     def _reason_not_to(self, candidate: Candidate) -> str:
@@ -187,10 +197,14 @@ class Run:
         self._ended[candidate.name] = verdict
         shown = replace(verdict, error=self._mask.text(verdict.error))
         self._view.tell(PipelineOver(self._clock(), candidate.name, shown, self._clock() - began))
+        if (path := self._kept.get(stage.name)) is not None:
+            self._view.tell(WorkspaceKept(self._clock(), candidate.name, str(path)))
 
     async def _drive(self, stage: Stage, engine: Engine, listener: LocalListener, folder: Path) -> Verdict:
         self._surroundings = KillableSurroundings(folder)
         self._driver = Driver(stage, engine, self._surroundings, listener)
+        if self._stopping.asked():  # while its beginning was told: then there was no driver to be cancelled
+            self._driver.cancel(CancelCause.OPERATOR)
         try:
             return await self._driver.run()
         finally:

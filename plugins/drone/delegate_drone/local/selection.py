@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TypeAlias
 
@@ -43,14 +43,27 @@ class Candidate:
         return not self.left_out and not self.missing
 
     def skipped_because(self, failed: Collection[str]) -> str:
-        """Why it is skipped, now that all it needs is over, given the pipelines that failed; empty: it runs."""
-        if not self.needs or not isinstance(self.pipeline, Pipeline):
+        """Why it is skipped, now that all it needs is over, given the pipelines that failed; empty: it runs.
+
+        As on a Drone server, one failed pipeline makes the whole build fail for all that waits for anything.
+        """
+        if not self.needs:
             return ""
-        broken = [name for name in self.needs if name in failed]
-        policy = self.pipeline.trigger.run_policy
-        if broken and policy == "on-success":
-            return f'pipeline "{broken[0]}" did not succeed'
-        return "no pipeline that it depends on has failed" if not broken and policy == "on-failure" else ""
+        if failed and self._policy == "on-success":
+            first = next((name for name in self.needs if name in failed), next(iter(failed)))
+            return f'pipeline "{first}" did not succeed'
+        return "no pipeline has failed" if not failed and self._policy == "on-failure" else ""
+
+    @property
+    def _policy(self) -> str:
+        return self.pipeline.trigger.run_policy if isinstance(self.pipeline, Pipeline) else "on-success"
+
+    def waiting_for(self, absent: Collection[str]) -> Candidate:
+        """The same, once it is known which pipelines cannot run here: after these nothing runs that wants success."""
+        lost = next((name for name in self.needs if name in absent), None)
+        if lost is None or self.missing or self._policy != "on-success":
+            return self
+        return replace(self, missing=f'pipeline "{lost}", which it depends on, cannot run here')
 
 
 def title(pipeline: AnyPipeline) -> str:
@@ -59,15 +72,20 @@ def title(pipeline: AnyPipeline) -> str:
 
 
 def candidates(
-    manifest: Manifest, chosen: str | None, facts: Mapping[str, str], types: Collection[str]
+    manifest: Manifest,
+    chosen: str | None,
+    facts: Mapping[str, str],
+    types: Collection[str],
+    platform: tuple[str, str],
 ) -> tuple[Candidate, ...]:
     """The pipelines of a manifest without errors, each after those that it needs.
 
     Args:
         manifest: the file.
-        chosen: only this one, whatever its trigger and dependencies say; None: all.
+        chosen: only this one, whatever its trigger, dependencies and platform say; None: all.
         facts: what triggers are compared with.
         types: the types that an engine is installed for.
+        platform: operating system and architecture of this machine, in Go's words.
 
     Raises:
         SettingsError: there is no such pipeline, or they cannot be ordered.
@@ -79,16 +97,26 @@ def candidates(
     reasons = {title(each): _left_out(each, facts) for each in pipelines}
     order, graph = _ordered(pipelines, {name for name, reason in reasons.items() if reason})
     by_name = {title(each): each for each in pipelines}
-    return tuple(
+    found = (
         Candidate(
             pipeline=by_name[name],
             name=name,
             needs=() if reasons[name] else graph.needs(name),
             left_out=reasons[name],
-            missing=_missing(by_name[name], types),
+            missing=_missing(by_name[name], types) or _elsewhere(by_name[name], platform),
         )
         for name in order
     )
+    return tuple(_without_absent(found))
+
+
+def _without_absent(ordered: Iterable[Candidate]) -> Iterator[Candidate]:
+    absent: set[str] = set()
+    for candidate in ordered:
+        judged = candidate.waiting_for(absent)
+        if judged.missing and not judged.left_out:
+            absent.add(judged.name)
+        yield judged
 
 
 def _pipelines(manifest: Manifest) -> tuple[AnyPipeline, ...]:
@@ -115,6 +143,16 @@ def _left_out(pipeline: AnyPipeline, facts: Mapping[str, str]) -> str:
 
 def _missing(pipeline: AnyPipeline, types: Collection[str]) -> str:
     return "" if pipeline.type in types else missing_engine(pipeline.type)
+
+
+def _elsewhere(pipeline: AnyPipeline, platform: tuple[str, str]) -> str:
+    """Why it is one for other machines; what it does not say, it does not ask for."""
+    if not isinstance(pipeline, Pipeline):
+        return ""
+    asked = (pipeline.platform.os or platform[0], pipeline.platform.arch or platform[1])
+    if asked == platform:
+        return ""
+    return f"it is for {'/'.join(asked)}, and this is {'/'.join(platform)}; --pipeline runs it all the same"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from delegate_core.console.durations import duration
 from delegate_core.console.visible import visible
 from delegate_core.pipeline.states import StageStatus, StepStatus
-from delegate_drone.local.events import PipelineLeftOut, PipelineOver, StepOver
+from delegate_drone.local.events import PipelineLeftOut, PipelineOver, StepOver, WorkspaceKept
 
 __all__ = ["SIGNS", "Summary", "verdict_text"]
 
@@ -28,6 +28,8 @@ SIGNS: Final = {
 _TITLES: Final = ("STEP", "STATUS", "EXIT", "TIME", "")
 _PAINT: Final = {"success": 32, "failure": 31, "error": 31, "killed": 35, "skipped": 90}
 _WIDEST: Final = 60
+"""Cells of a step's name."""
+_GAP: Final = "  "
 
 
 class Summary:
@@ -37,6 +39,7 @@ class Summary:
         self._steps: list[StepOver] = []
         self._left_out: list[PipelineLeftOut] = []
         self._over: list[PipelineOver] = []
+        self._kept: list[WorkspaceKept] = []
 
     def tell(self, event: object) -> None:
         """Remember an end; anything else is passed over."""
@@ -47,17 +50,21 @@ class Summary:
                 self._left_out.append(event)
             case PipelineOver():
                 self._over.append(event)
+            case WorkspaceKept():
+                self._kept.append(event)
 
-    def lines(self, *, several: bool, colour: bool = False) -> Iterator[str]:
-        """The table and the verdicts, without line ends."""
+    def lines(self, *, several: bool, colour: bool = False, width: int | None = None) -> Iterator[str]:
+        """The table and the verdicts, without line ends; the table is no wider than ``width`` cells, if that can be."""
         if self._steps:
             yield ""
-            yield from _table([_TITLES, *(_row(step, several=several) for step in self._steps)], colour=colour)
+            rows = [_TITLES, *(_row(step, several=several) for step in self._steps)]
+            yield from _table(rows, colour=colour, width=width)
         yield ""
         yield from (f"{visible(one.pipeline)}: not run: {visible(one.reason)}" for one in self._left_out)
         yield from (
             _painted(verdict_text(one), one.verdict.status) if colour else verdict_text(one) for one in self._over
         )
+        yield from (f"{visible(one.pipeline)}: its workspace is kept in {visible(one.path)}" for one in self._kept)
 
 
 def verdict_text(over: PipelineOver) -> str:
@@ -76,11 +83,21 @@ def _row(step: StepOver, *, several: bool) -> tuple[str, ...]:
     return visible(name), state.status.value, code, took, visible(state.error or state.skipped_because, 200)
 
 
-def _table(rows: Sequence[Sequence[str]], *, colour: bool) -> Iterator[str]:
-    widths = [min(_WIDEST, max(cell_len(row[at]) for row in rows)) for at in range(len(_TITLES))]
+def _table(rows: Sequence[Sequence[str]], *, colour: bool, width: int | None) -> Iterator[str]:
+    widths = [max(cell_len(row[at]) for row in rows) for at in range(len(_TITLES))]
+    widths[0] = min(widths[0], _WIDEST, width // 3 if width is not None else _WIDEST)
+    if width is not None:
+        widths[-1] = max(0, width - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1))
+        rows = [(_cut(row[0], widths[0]), *row[1:-1], _cut(row[-1], widths[-1])) for row in rows]
     for row in rows:
         name, status, *rest = _padded(zip(row, widths, strict=True))
-        yield "  ".join((name, _painted(status, row[1]) if colour else status, *rest)).rstrip()
+        yield _GAP.join((name, _painted(status, row[1]) if colour else status, *rest)).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
 def _painted(text: str, status: str) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from delegate_core.errors import SettingsError
 from delegate_drone.dotenv import DotenvError, read_dotenv
+from delegate_drone.local.reading import read_text
 
-__all__ = ["drone_variables", "read_secrets", "read_variables"]
+__all__ = ["drone_variables", "read_key", "read_secrets", "read_variables"]
 
 
 def read_secrets(file: Path | None, names: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
@@ -39,6 +40,15 @@ def read_variables(file: Path | None) -> dict[str, str]:
         return read_dotenv(file)
     except DotenvError as error:
         raise SettingsError(str(error)) from None
+
+
+def read_key(file: Path | None) -> str | None:
+    """The key in a file, without the line end that editors add; None: no file was given.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    return None if file is None else read_text(file).rstrip("\r\n")
 
 
 def drone_variables(environ: Mapping[str, str]) -> dict[str, str]:

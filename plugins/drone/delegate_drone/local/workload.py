@@ -13,11 +13,11 @@ from delegate_core.pipeline.spec import Stage
 from delegate_drone.compiler import Facts, Options, compile_stage, secret_names, substitution_variables
 from delegate_drone.local.choices import Choices
 from delegate_drone.local.engines import step_engines
-from delegate_drone.local.facts import Pretence, pretend
+from delegate_drone.local.facts import Pretence, pretend, this_platform
 from delegate_drone.local.git import Checkout
 from delegate_drone.local.lint import empty_file
 from delegate_drone.local.selection import Candidate, candidates
-from delegate_drone.manifest import Manifest, Pipeline, Problem, Severity, load_manifest
+from delegate_drone.manifest import Manifest, Pipeline, Problem, Secret, Severity, load_manifest
 
 __all__ = ["BadManifest", "Workload", "open_workload"]
 
@@ -94,6 +94,7 @@ def open_workload(
     environment: Mapping[str, str],
     variables: Mapping[str, str],
     secrets: Mapping[str, str],
+    key: str | None = None,
 ) -> Workload:
     """Read a manifest for a build.
 
@@ -104,7 +105,8 @@ def open_workload(
         now: seconds since 1970.
         environment: variables for every step.
         variables: what may be put in for ``${NAME}`` besides the build's own.
-        secrets: by name.
+        secrets: by name; they win over those that the manifest has encrypted.
+        key: what these were encrypted with; None: leave them alone.
 
     Raises:
         BadManifest: it has errors.
@@ -116,7 +118,7 @@ def open_workload(
     known = {**substitution_variables(pretence.facts(choices.pipeline or "default", "exec"), options), **variables}
     manifest = _load(choices, name, text, known)
     _refuse_errors(name, manifest, choices.pipeline)
-    found = candidates(manifest, choices.pipeline, pretence.conditions(), step_engines())
+    found = candidates(manifest, choices.pipeline, pretence.conditions(), step_engines(), this_platform())
     if not found:
         raise SettingsError(f"{name} has no pipeline: a document of it has to be of kind pipeline")
     _refuse_unknown_steps(choices, found)
@@ -130,8 +132,26 @@ def open_workload(
         candidates=found,
         environment=environment,
         variables=variables,
-        secrets=secrets,
+        secrets={**_decrypted(manifest, key), **secrets} if key is not None else secrets,
     )
+
+
+def _decrypted(manifest: Manifest, key: str) -> dict[str, str]:
+    """The secrets that the manifest has encrypted.
+
+    Raises:
+        SettingsError: one cannot be decrypted.
+    """
+    from delegate_drone.encrypted import DecryptError, decrypt  # noqa: PLC0415 - loads the cryptography
+
+    found = (document.content for document in manifest.documents if isinstance(document.content, Secret))
+    secrets: dict[str, str] = {}
+    for secret in found:
+        try:
+            secrets |= {secret.name: decrypt(secret.data, key.encode())} if secret.data else {}
+        except DecryptError as error:
+            raise SettingsError(f'--secret-key-file: secret "{secret.name}" cannot be decrypted: {error}') from None
+    return secrets
 
 
 def _load(choices: Choices, name: str, text: str, variables: Mapping[str, str]) -> Manifest:

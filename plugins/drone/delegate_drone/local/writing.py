@@ -31,18 +31,20 @@ class Writer:
         self._impatient = impatient
         self._descriptor = _descriptor_of(stream)
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self.on_gone: Callable[[], None] = lambda: None
+        self.on_gone: Callable[[str], None] = lambda _: None
         self.gone = False
 
     def write(self, text: str) -> None:
-        """Write all of it now. Never raises: where nobody reads any more, `on_gone` is called and nothing written."""
+        """Write all of it now. Never raises: where nobody reads any more, `on_gone` is called: with the
+        reason, unless it is that the reader has left.
+        """
         if self.gone:
             return
         try:
             self._put(text)
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             self.gone = True
-            self.on_gone()
+            self.on_gone("" if isinstance(error, BrokenPipeError) else str(error))
 
     def _put(self, text: str) -> None:
         if self._descriptor is None:

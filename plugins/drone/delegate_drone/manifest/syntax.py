@@ -104,6 +104,8 @@ def _lookalike(trouble: _Trouble) -> str:
 def _unclosed_quote(trouble: _Trouble) -> str:
     if "quoted scalar" in trouble.says and "end of stream" in trouble.says and trouble.context:
         return f"the quote on line {trouble.context.line} is never closed"
+    if "character escape code" in trouble.says:
+        return r"write the character itself, or all of it as \U and eight digits: YAML knows no pairs as JSON has them"
     if "escape character" in trouble.says:
         return r"in double quotes a backslash begins an escape: use single quotes, or write \\"
     return ""
