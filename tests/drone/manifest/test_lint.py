@@ -37,7 +37,29 @@ TABLE = [
     (EXEC + "  failure: alway\n", "unknown-value", 7, Severity.WARNING),
     (EXEC + '  environment: { "${X}": y }\n', "variable-in-key", 7, Severity.WARNING),
     (DOCKER + "  privileged: true\n", "untrusted", 6, Severity.ERROR),
+    *(
+        (DOCKER + f"  {asks}\n", "untrusted", 6, Severity.ERROR)
+        for asks in (
+            "devices: [ {name: /dev/a, path: /dev/b} ]",
+            "dns: [ 1.1.1.1 ]",
+            "dns_search: [ example.org ]",
+            "extra_hosts: [ 'a:1.2.3.4' ]",
+            "network_mode: host",
+            "shm_size: 1m",
+        )
+    ),
+    (DOCKER + "services:\n- name: s\n  image: i\n  privileged: true\n", "untrusted", 9, Severity.ERROR),
     (DOCKER + "volumes: [ {name: v, host: {path: /x}} ]\n", "untrusted", 6, Severity.ERROR),
+    (DOCKER + "volumes: [ {name: v, temp: {medium: memory}} ]\n", "untrusted", 6, Severity.ERROR),
+    (DOCKER + "volumes:\n- {name: v, temp: {}}\n- {name: v, temp: {}}\n", "volume", 8, Severity.WARNING),
+    (DOCKER + "volumes: [ {name: v, host: {}} ]\n", "volume", 6, Severity.ERROR),
+    (DOCKER + "volumes: [ {name: v} ]\n", "volume", 6, Severity.WARNING),
+    (DOCKER + "  volumes: [ {name: workspace, path: /x} ]\n", "volume", 6, Severity.ERROR),
+    (DOCKER + "  volumes: [ {name: v, path: /x/../var/run/drone} ]\n", "volume", 6, Severity.ERROR),
+    (DOCKER + "  volumes: [ {name: v, path: x} ]\n", "volume", 6, Severity.ERROR),
+    (DOCKER + "  volumes: [ {name: v} ]\n", "volume", 6, Severity.ERROR),
+    (DOCKER + "workspace: {path: /etc}\n", "workspace", 6, Severity.WARNING),
+    (DOCKER + "workspace: {base: /go, path: ../usr/bin}\n", "workspace", 6, Severity.WARNING),
     (DOCKER + "volumes: [ {name: _workspace, temp: {}} ]\n", "volume", 6, Severity.ERROR),
     (DOCKER + "  volumes: [ {name: v, path: /run/drone/x} ]\n", "volume", 6, Severity.ERROR),
     (EXEC + "depends_on: [ q ]\n", "unknown-pipeline", 7, Severity.ERROR),
@@ -104,3 +126,24 @@ def test_a_broken_pipeline_still_counts_as_a_name() -> None:
     text = EXEC + "depends_on: [ q ]\n---\nkind: pipeline\ntype: exec\nname: q\nsteps: x\n"
 
     assert [pipeline.name for pipeline in load_manifest(text).pipelines] == ["p"]
+
+
+def test_a_trusted_repository_may_ask_for_everything() -> None:
+    step = "  privileged: true\n  network_mode: host\n  shm_size: 1m\n  volumes: [ {name: v, path: /v} ]\n"
+    volumes = "volumes:\n- {name: v, host: {path: /srv}}\n- {name: m, temp: {medium: memory}}\n"
+
+    assert not load_manifest(DOCKER + step + volumes, trusted=True).problems
+
+
+@pytest.mark.parametrize("path", ["/run/drone-cache", "/run", "/srv/run/drone"])
+def test_only_the_runners_own_folder_is_reserved(path: str) -> None:
+    text = DOCKER + f"  volumes: [ {{name: v, path: {path}}} ]\nvolumes: [ {{name: v, temp: {{}}}} ]\n"
+
+    assert not problems(text, "volume")
+
+
+def test_a_windows_pipeline_mounts_where_windows_has_folders() -> None:
+    text = DOCKER + "  volumes: [ {name: v, path: 'C:\\v'} ]\nvolumes: [ {name: v, temp: {}} ]\n"
+    text += "platform: {os: windows}\n"
+
+    assert not problems(text, "volume")

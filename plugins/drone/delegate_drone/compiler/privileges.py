@@ -6,8 +6,8 @@ from collections.abc import Set as AbstractSet
 
 from delegate_drone.compiler.images import PRIVILEGED_PLUGINS, is_among
 from delegate_drone.compiler.options import ContainerOptions
-from delegate_drone.compiler.workspace import is_restricted
 from delegate_drone.manifest import Step
+from delegate_drone.manifest.paths import hides_the_system
 
 __all__ = ["may_be_privileged"]
 
@@ -31,4 +31,4 @@ def may_be_privileged(step: Step, inherited: AbstractSet[str], options: Containe
         return False
     if step.volumes and not options.plugin_volumes:
         return False
-    return not any(is_restricted(mount.path) for mount in step.volumes)
+    return not any(hides_the_system(mount.path) for mount in step.volumes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -13,6 +12,7 @@ from delegate_drone.manifest.nodes import Mapping as MappingNode
 from delegate_drone.manifest.nodes import Mark, Node, Scalar, Sequence, walk
 from delegate_drone.manifest.problems import Report
 from delegate_drone.manifest.steps import all_steps, entry
+from delegate_drone.manifest.storage import lint_mounts, lint_volumes, lint_workspace
 
 __all__ = ["RULES", "lint_pipeline"]
 
@@ -20,7 +20,6 @@ Rule: TypeAlias = Callable[[Pipeline, Report], None]
 
 _LONGEST_NAME = 100
 _CLONE = "clone"
-_RESERVED_VOLUMES = frozenset({"workspace", "_workspace", "_docker_socket"})
 _CONTAINER_KEYS = (
     "command",
     "devices",
@@ -195,29 +194,6 @@ def _keys(node: Node) -> Iterator[Scalar]:
         yield from _keys(found.value)
 
 
-def _volumes(pipeline: Pipeline, report: Report) -> None:
-    if pipeline.type == "exec":
-        return
-    declared = {volume.name for volume in pipeline.volumes}
-    for volume in pipeline.volumes:
-        if not volume.name:
-            report.error("volume", volume.mark, "a volume has no name", "add `name: ...`")
-        _refuse_reserved(volume.name, volume.mark, report)
-    for step in all_steps(pipeline):
-        for mount in step.volumes:
-            _refuse_reserved(mount.name, mount.mark, report)
-            if posixpath.normpath(mount.path).startswith("/run/drone"):
-                report.error("volume", mount.mark, "nothing may be mounted at /run/drone", "mount it elsewhere")
-            if mount.name not in declared:
-                message = f"volume `{mount.name}` is not declared, so nothing is mounted"
-                report.warning("volume", mount.mark, message, "declare it under the pipeline's `volumes`")
-
-
-def _refuse_reserved(name: str, mark: Mark, report: Report) -> None:
-    if name in _RESERVED_VOLUMES:
-        report.error("volume", mark, f"the volume name `{name}` is reserved", "rename it")
-
-
 def _never_matching(pipeline: Pipeline, report: Report) -> None:
     for step in all_steps(pipeline):
         found = entry(step.node, "when")
@@ -242,7 +218,9 @@ RULES: tuple[Rule, ...] = (
     _statuses,
     _words,
     _keys_with_variables,
-    _volumes,
+    lint_volumes,
+    lint_mounts,
+    lint_workspace,
     _never_matching,
 )
 """What is asked of every pipeline, one rule a question."""

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from delegate_drone.manifest.models import Pipeline
+from delegate_drone.manifest.models import Pipeline, Step, Volume
 from delegate_drone.manifest.problems import Report
 from delegate_drone.manifest.steps import all_steps, entry
 
 __all__ = ["lint_trust"]
+
+_CURE = "remove it, or have the repository trusted; on your own machine: --trusted"
+
+_POWERS = {
+    "privileged": "gives the container the whole host",
+    "devices": "opens devices of the host",
+    "dns": "changes whom the container asks for names",
+    "dns_search": "changes how the container finds names",
+    "extra_hosts": "changes what names mean in the container",
+    "network_mode": "takes the container out of its own network",
+    "shm_size": "takes memory that no limit counts",
+}
+"""What each key of a step would do."""
 
 
 def lint_trust(pipeline: Pipeline, report: Report) -> None:
@@ -14,12 +27,23 @@ def lint_trust(pipeline: Pipeline, report: Report) -> None:
     if pipeline.type == "exec":
         return
     for step in all_steps(pipeline):
-        for key in ("privileged", "devices", "dns", "dns_search", "extra_hosts", "network_mode", "shm_size"):
-            found = entry(step.node, key)
-            if found and getattr(step, key):
-                message = f"`{key}` of step `{step.name}` needs a trusted repository"
-                report.error("untrusted", found.key.mark, message, "remove it, or have the repository trusted")
+        _refuse_powers(step, report)
     for volume in pipeline.volumes:
-        if volume.host_path is not None or volume.medium == "memory":
-            message = f"volume `{volume.name}` on the host or in memory needs a trusted repository"
-            report.error("untrusted", volume.mark, message, "use `temp: {}`, or have the repository trusted")
+        _refuse_volume(volume, report)
+
+
+def _refuse_powers(step: Step, report: Report) -> None:
+    for key, power in _POWERS.items():
+        found = entry(step.node, key)
+        if found and getattr(step, key):
+            message = f"`{key}` of step `{step.name}` needs a trusted repository: it {power}"
+            report.error("untrusted", found.key.mark, message, _CURE)
+
+
+def _refuse_volume(volume: Volume, report: Report) -> None:
+    if volume.host_path is not None:
+        message = f"volume `{volume.name}` needs a trusted repository: it is a folder of the host"
+        report.error("untrusted", volume.mark, message, f"use `temp: {{}}`; {_CURE}")
+    elif volume.medium == "memory":
+        message = f"volume `{volume.name}` needs a trusted repository: it is in the host's memory"
+        report.error("untrusted", volume.mark, message, f"leave out `medium`; {_CURE}")
