@@ -1,20 +1,18 @@
-"""Docker's ``config.json``: the accounts of registries, and whose account an image needs."""
+"""Docker's ``config.json``: the accounts of registries."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from delegate_core.pipeline.container import RegistryCredentials
+from delegate_drone.compiler.images import registry_host
 
-__all__ = ["DockerConfig", "DockerConfigError", "account_for", "image_host", "normal_host", "parse_docker_config"]
-
-_DOCKER_HUB = "docker.io"
-_HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io", _DOCKER_HUB})
+__all__ = ["DockerConfig", "DockerConfigError", "parse_docker_config", "pull_accounts"]
 
 
 class DockerConfigError(Exception):
@@ -29,11 +27,15 @@ class DockerConfig:
     warnings: tuple[str, ...] = ()
 
 
-def parse_docker_config(text: str) -> DockerConfig:
+def parse_docker_config(text: str, origin: str) -> DockerConfig:
     """Read ``auths``: ``auth`` (base64 of ``user:password``) goes before ``username`` and ``password``.
 
     An entry that cannot be used is left out and named in a warning, and so are credential helpers: they are programs
     of another machine.
+
+    Args:
+        text: of the file.
+        origin: what to call it.
 
     Raises:
         DockerConfigError: it is no JSON object, or its ``auths`` is none.
@@ -41,47 +43,47 @@ def parse_docker_config(text: str) -> DockerConfig:
     try:
         content = json.loads(text)
     except ValueError:
-        raise DockerConfigError("it is not JSON: give the text of a docker config.json") from None
+        raise DockerConfigError(f"{origin}: it is not JSON: give the text of a docker config.json") from None
     auths = (content.get("auths") or {}) if isinstance(content, dict) else None
     if not isinstance(auths, dict):
-        raise DockerConfigError("it has no `auths` object: give the text of a docker config.json")
+        raise DockerConfigError(f"{origin}: it has no `auths` object: give the text of a docker config.json")
     read = [_account(key, entry) for key, entry in auths.items()]
     problems = [each for each in read if isinstance(each, str)]
     accounts = tuple(each for each in read if isinstance(each, RegistryCredentials))
-    return DockerConfig(accounts, (*problems, *_helpers(content)))
+    return DockerConfig(accounts, tuple(f"{origin}: {each}" for each in (*problems, *_helpers(content))))
 
 
-def normal_host(address: str) -> str:
-    """A registry's host and port: without scheme, path and capitals, and with one name for Docker Hub."""
-    host = address.partition("://")[2] or address
-    host = host.strip("/").partition("/")[0].lower()
-    return _DOCKER_HUB if host in _HUB_NAMES else host
+def pull_accounts(secrets: Mapping[str, str]) -> DockerConfig:
+    """The accounts of a manifest's ``image_pull_secrets``: the texts by name, in its order.
+
+    Of two with an account of the same registry the later one counts, as in Drone. A secret that is not there, as for
+    the pull request of a stranger, is named in a warning: the image may be free to all.
+
+    Raises:
+        DockerConfigError: a text cannot be read.
+    """
+    configs = [_of_secret(name, text) for name, text in reversed([*secrets.items()])]
+    accounts = tuple(account for config in configs for account in config.accounts)
+    return DockerConfig(accounts, tuple(warning for config in configs for warning in config.warnings))
 
 
-def image_host(image: str) -> str:
-    """The registry that an image comes from. ``plugins/git`` and ``alpine:3`` are of Docker Hub."""
-    first, slash, _ = image.partition("/")
-    named = slash and ("." in first or ":" in first or first == "localhost")
-    return normal_host(first) if named else _DOCKER_HUB
-
-
-def account_for(image: str, accounts: Iterable[RegistryCredentials]) -> RegistryCredentials | None:
-    """The first account of the image's registry; None: it is pulled anonymously."""
-    host = image_host(image)
-    return next((account for account in accounts if normal_host(account.address) == host), None)
+def _of_secret(name: str, text: str) -> DockerConfig:
+    if not text.strip():
+        return DockerConfig((), (f"image_pull_secrets: secret {name} is not given: images are pulled without it",))
+    return parse_docker_config(text, f"secret {name}")
 
 
 def _account(key: str, entry: Any) -> RegistryCredentials | str | None:
     """The account, what is wrong with it, or None for a mere mark that a helper knows it (an empty entry)."""
     if not isinstance(entry, Mapping):
-        return f"{normal_host(key)}: its entry is no object: it is left out"
+        return f"{registry_host(key)}: its entry is no object: it is left out"
     if not entry:
         return None
     try:
         username, password = _decoded(entry["auth"]) if entry.get("auth") else _plain(entry)
     except ValueError as error:
-        return f"{normal_host(key)}: {error}: it is left out; log in again with a user name and password"
-    return RegistryCredentials(address=normal_host(key), username=username, password=password)
+        return f"{registry_host(key)}: {error}: it is left out; log in again with a user name and password"
+    return RegistryCredentials(address=registry_host(key), username=username, password=password)
 
 
 def _decoded(auth: Any) -> tuple[str, str]:
@@ -109,4 +111,4 @@ def _helpers(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"credsStore {content['credsStore']} {cure}"
     helpers = content.get("credHelpers")
     for host, program in helpers.items() if isinstance(helpers, Mapping) else ():
-        yield f"credHelpers {program} for {normal_host(str(host))} {cure}"
+        yield f"credHelpers {program} for {registry_host(str(host))} {cure}"

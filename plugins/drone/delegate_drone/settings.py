@@ -18,6 +18,7 @@ from delegate_drone.dotenv import DotenvError, read_dotenv
 from delegate_drone.limits import Limits
 from delegate_drone.manifest.values import parse_size
 from delegate_drone.pairs import Pairs, PathPairs, SensitivePairs, parse_pairs
+from delegate_drone.sharedvolumes import SharedVolumes
 
 __all__ = ["DroneSettings", "ExtensionAddress"]
 
@@ -34,6 +35,12 @@ def _size(value: Any) -> Any:
     return size
 
 
+def _whole(value: Any) -> Any:
+    """A whole number as Drone's runners read it: ``0x10`` is 16."""
+    is_prefixed = isinstance(value, str) and value.strip().lower().startswith(("0x", "0o", "0b"))
+    return int(value, 0) if is_prefixed else value
+
+
 def _architecture() -> str:
     """The machine's architecture by the name that Go and Drone have for it."""
     machine = platform.machine().lower()
@@ -41,7 +48,7 @@ def _architecture() -> str:
 
 
 Size = Annotated[int, BeforeValidator(_size)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class DroneSettings(Settings):
         networks: networks that each container joins.
         network_opts: options of the networks that are made.
         privileged_images: images that may run privileged, besides Drone's own plugins.
+        plugin_volumes: such an image keeps that right where it mounts volumes.
         clone_image: image of the clone step.
         limit_repos: take only builds of these repositories (globs).
         limit_events: take only builds of these events (globs).
@@ -96,6 +104,7 @@ class DroneSettings(Settings):
         registry_plugin_skip_verify: trust any certificate of it.
         netrc_clone_only: give the git account to the clone step only.
         docker_config: a docker config.json with accounts of registries.
+        docker_stream_pull: show how far an image is pulled, in the log of its step.
         memory_limit: bytes of memory a container may use.
         memory_swap_limit: bytes of memory and swap together; -1: no limit.
         shm_size: bytes of a container's /dev/shm.
@@ -166,12 +175,14 @@ class DroneSettings(Settings):
     ] = False
 
     docker_config: Annotated[UserPath | None, Environment("DRONE_DOCKER_CONFIG")] = None
-    volumes: Annotated[PathPairs, Flag("volume"), Environment("DRONE_RUNNER_VOLUMES")] = ()
+    docker_stream_pull: Annotated[bool, Environment("DRONE_DOCKER_STREAM_PULL")] = True
+    volumes: Annotated[SharedVolumes, Flag("volume"), Environment("DRONE_RUNNER_VOLUMES")] = ()
     networks: Annotated[tuple[str, ...], Flag("network"), Environment("DRONE_RUNNER_NETWORKS")] = ()
     network_opts: Annotated[Pairs, Flag("network-opt"), Environment("DRONE_RUNNER_NETWORK_OPTS")] = ()
     privileged_images: Annotated[
         tuple[str, ...], Flag("privileged-image"), Environment("DRONE_RUNNER_PRIVILEGED_IMAGES")
     ] = ()
+    plugin_volumes: Annotated[bool, Environment("DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES")] = False
     clone_image: Annotated[str | None, Environment("DRONE_RUNNER_CLONE_IMAGE")] = None
     memory_limit: Annotated[Size, Environment("DRONE_MEMORY_LIMIT", "DRONE_LIMIT_MEM"), Field(ge=0)] = 0
     memory_swap_limit: Annotated[Size, Environment("DRONE_MEMORY_SWAP_LIMIT", "DRONE_LIMIT_MEM_SWAP"), Field(ge=-1)] = 0

@@ -18,10 +18,8 @@ _REASONS = {
     "DRONE_TMATE_": "there are no debug sessions; run the pipeline at your own terminal with `delegate exec`",
     "DRONE_LOG_FILE": "the log goes to the standard output: let the service manager keep it",
     "DRONE_RUNNER_DEVICES": "it never had an effect; name devices in the pipeline",
-    "DRONE_DOCKER_STREAM_PULL": "the progress of a pull is always shown",
     "DRONE_DEFER_TAIL_LOG": "the last lines of a step are always waited for",
     "DRONE_FLAG_ENABLE_CARDS": "cards are always passed on",
-    "DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES": "privileged plugins get no volumes",
 }
 """By name, or by what a group of names begins with."""
 
@@ -29,6 +27,7 @@ _OURS = (
     "DRONE_CPU_",
     "DRONE_DOCKER_",
     "DRONE_ENV_",
+    "DRONE_FLAG_",
     "DRONE_LIMIT_",
     "DRONE_LOGS_",
     "DRONE_MEMORY_",

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from typing import Any
 
 import pytest
 
 from delegate_core.pipeline.container import Container, Device, Mount, Pull, RegistryCredentials
 from delegate_core.pipeline.spec import HostVolume, Limits, RunPolicy, TemporaryVolume, Workspace
-from delegate_drone.compiler import ContainerOptions, Facts
+from delegate_drone.compiler import ContainerOptions, Facts, SharedVolume, pull_secrets
 from delegate_drone.wire import Build
-from tests.drone.compiler.pipelines import DOCKER, compiled, one_step, step
+from tests.drone.compiler.pipelines import DOCKER, compiled, one_step, pipeline, step
 
 
 def container(fields: str, **arguments: Any) -> Container:
@@ -120,7 +118,8 @@ steps:
 
 
 def test_volumes_are_declared_and_mounted() -> None:
-    options = ContainerOptions(volumes={"/certs": "/etc/certs:ro", "/cache": "/cache"}, networks=("shared",))
+    shared = (SharedVolume("/certs", "/etc/certs", read_only=True), SharedVolume("/cache", "/cache"))
+    options = ContainerOptions(volumes=shared, networks=("shared",))
     stage = compiled(DOCKER + VOLUMES, container=options)
     assert stage.networks == ("shared",)
     assert stage.volumes == (
@@ -174,53 +173,27 @@ def test_a_working_dir_is_passed_on_and_else_left_to_the_engine() -> None:
     assert one_step("detach: true").working_dir is None
 
 
-def _config(**accounts: dict[str, str]) -> str:
-    return json.dumps({"auths": {host.replace("_", "."): account for host, account in accounts.items()}})
-
-
-def _auth(user: str, password: str) -> dict[str, str]:
-    return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode(), "username": "other"}
-
-
-SECRETS = {
-    "first": _config(a_org=_auth("one", "pw1"), b_org={"username": "two", "password": "pw2"}),
-    "second": json.dumps({"auths": {"https://a.org/v2/": _auth("three", "pw:3")}}),
-    "hub": json.dumps({"auths": {"https://index.docker.io/v1/": _auth("four", "pw4")}}),
-    "broken": "{",
-    "garbled": _config(a_org={"auth": "%%%"}),
-}
-
-
 @pytest.mark.parametrize(
-    ("image", "names", "username"),
-    [
-        ("a.org/x", "first", "one"),
-        ("b.org/x", "first", "two"),
-        ("a.org/x", "first, second", "three"),
-        ("a.org/x", "second, first", "one"),
-        ("golang", "first, hub", "four"),
-        ("c.org/x", "first", "runner"),
-        ("a.org/x", "absent, broken, garbled", None),
-        ("d.org/x", "first, second, hub", None),
-    ],
+    ("image", "username"),
+    [("a.org/x", "one"), ("golang", "hub"), ("docker.io/x/y:1", "hub"), ("b.org:5000/x", "port"), ("b.org/x", None)],
 )
-def test_an_image_is_pulled_with_the_account_of_its_registry(image: str, names: str, username: str | None) -> None:
-    options = ContainerOptions(
-        registries=(RegistryCredentials(address="https://c.org", username="runner", password="pw0"),)
+def test_an_image_is_pulled_with_the_first_account_of_its_registry(image: str, username: str | None) -> None:
+    accounts = {"https://a.org/v2/": "one", "a.org": "two", "index.docker.io": "hub", "b.org:5000": "port"}
+    registries = tuple(
+        RegistryCredentials(address=address, username=name, password=f"pw-{name}") for address, name in accounts.items()
     )
-    text = f"{DOCKER}image_pull_secrets: [ {names} ]\nsteps: [ {{ name: a, image: {image} }} ]\n"
-    stage = compiled(text, secrets=SECRETS, container=options)
+    stage = compiled(
+        f"{DOCKER}steps: [ {{ name: a, image: {image} }} ]\n", container=ContainerOptions(registries=registries)
+    )
     found = step(stage).container
     assert found is not None
     assert (found.credentials.username if found.credentials else None) == username
     assert found.credentials is None or found.credentials.password in stage.masks()
 
 
-def test_a_password_may_hold_a_colon() -> None:
-    text = f"{DOCKER}image_pull_secrets: [ second ]\nsteps: [ {{ name: a, image: a.org/x }} ]\n"
-    found = step(compiled(text, secrets=SECRETS)).container
-    assert found is not None
-    assert found.credentials == RegistryCredentials(address="a.org", username="three", password="pw:3")
+def test_pull_secrets_are_found_whatever_the_case_of_their_names() -> None:
+    text = f"{DOCKER}image_pull_secrets: [ Login, absent ]\nsteps: [ {{ name: a, image: i }} ]\n"
+    assert pull_secrets(pipeline(text), {"login": "{}"}) == {"Login": "{}", "absent": ""}
 
 
 def test_the_clone_is_the_runners_image_with_the_pipelines_settings() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from delegate_core.errors import SettingsError
 from delegate_core.settings import Loaded, RunnerSettings, load
+from delegate_drone.compiler import SharedVolume
 from delegate_drone.limits import Limits
 from delegate_drone.settings import DroneSettings, ExtensionAddress
 
@@ -78,10 +79,17 @@ FROM_DRONE = [
     ("DRONE_RUNNER_PATH", "/opt/bin", "path", "/opt/bin"),
     ("DRONE_RUNNER_ROOT", "/srv/builds", "root", Path("/srv/builds")),
     ("DRONE_RUNNER_SYMLINKS", "/opt/a=b:.cache", "symlinks", (("/opt/a=b", ".cache"),)),
-    ("DRONE_RUNNER_VOLUMES", "/a:/b:ro", "volumes", (("/a", "/b:ro"),)),
+    (
+        "DRONE_RUNNER_VOLUMES",
+        "/a:/b:ro, /a:/c,/d:/e:rw",
+        "volumes",
+        (SharedVolume("/a", "/b", read_only=True), SharedVolume("/a", "/c"), SharedVolume("/d", "/e")),
+    ),
     ("DRONE_RUNNER_NETWORKS", "one, two,", "networks", ("one", "two")),
     ("DRONE_RUNNER_NETWORK_OPTS", "mtu:1450", "network_opts", (("mtu", "1450"),)),
     ("DRONE_RUNNER_PRIVILEGED_IMAGES", "a/b", "privileged_images", ("a/b",)),
+    ("DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES", "true", "plugin_volumes", True),
+    ("DRONE_DOCKER_STREAM_PULL", "false", "docker_stream_pull", False),
     ("DRONE_RUNNER_CLONE_IMAGE", "a/git", "clone_image", "a/git"),
     ("DRONE_NETRC_CLONE_ONLY", "yes", "netrc_clone_only", True),
     ("DRONE_DOCKER_CONFIG", "/etc/docker.json", "docker_config", Path("/etc/docker.json")),
@@ -92,6 +100,7 @@ FROM_DRONE = [
     ("DRONE_LIMIT_CPU_QUOTA", "50000", "cpu_quota", 50_000),
     ("DRONE_CPU_PERIOD", "100000", "cpu_period", 100_000),
     ("DRONE_CPU_SHARES", "512", "cpu_shares", 512),
+    ("DRONE_LIMIT_CPU_SHARES", "0x200", "cpu_shares", 512),
     ("DRONE_CPU_SET", "0, 2", "cpu_set", ("0", "2")),
 ]
 
@@ -122,15 +131,15 @@ def test_tables_of_the_settings_file_and_repeated_flags_make_pairs(tmp_path: Pat
     file.write_text('[drone.environment]\nPORT = 80\nON = true\nLIST = "a,b"\n[drone.volumes]\n"/a" = "/b:ro"\n')
     found = loaded({}, file, labels=["zone=a,b", "tier=c"]).values
     assert dict(found.environment) == {"PORT": "80", "ON": "true", "LIST": "a,b"}
-    assert found.volumes == (("/a", "/b:ro"),)
+    assert found.volumes == (SharedVolume("/a", "/b", read_only=True),)
     assert dict(found.labels) == {"zone": "a,b", "tier": "c"}
 
 
 def test_a_program_may_give_mappings() -> None:
     made = DroneSettings.model_validate(
-        {"server": "a", "secret": "b", "labels": {"a": "b"}, "volumes": (("/a", "/b"),)}
+        {"server": "a", "secret": "b", "labels": {"a": "b"}, "volumes": (SharedVolume("/a", "/b"),)}
     )
-    assert (made.labels, made.volumes) == ((("a", "b"),), (("/a", "/b"),))
+    assert (made.labels, made.volumes) == ((("a", "b"),), (SharedVolume("/a", "/b"),))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +147,9 @@ def test_a_program_may_give_mappings() -> None:
     [
         ("DRONE_RUNNER_LABELS", "zone", "labels (DRONE_RUNNER_LABELS): "),
         ("DRONE_RUNNER_VOLUMES", "/a=/b", "volumes (DRONE_RUNNER_VOLUMES): "),
+        ("DRONE_RUNNER_VOLUMES", "/a:b", "volumes (DRONE_RUNNER_VOLUMES): ('/a:b',): b of /a:b is no absolute path"),
+        ("DRONE_RUNNER_VOLUMES", "/a:/b:z", "volumes (DRONE_RUNNER_VOLUMES): ('/a:/b:z',): /a:/b:z is no volume: "),
+        ("DRONE_CPU_SHARES", "0xx", "cpu_shares (DRONE_CPU_SHARES): '0xx'"),
         ("DRONE_LIMIT_TRUSTED", "maybe", "limit_trusted (DRONE_LIMIT_TRUSTED): 'maybe'"),
         ("DRONE_MEMORY_LIMIT", "much", "memory_limit (DRONE_MEMORY_LIMIT): 'much': give a number of bytes"),
         ("DRONE_MEMORY_LIMIT", "-1", "memory_limit (DRONE_MEMORY_LIMIT): '-1'"),

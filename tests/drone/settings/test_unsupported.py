@@ -14,6 +14,8 @@ from delegate_drone.unsupported import unsupported
         ("DRONE_TMATE_ENABLED", "delegate exec"),
         ("DRONE_ACME_ENABLED", "no certificate"),
         ("DRONE_LOG_FILE_MAX_AGE", "service manager"),
+        ("DRONE_DEFER_TAIL_LOG", "always waited for"),
+        ("DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUME", "did you mean DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES?"),
         ("DRONE_RUNNER_DEVICES", "name devices in the pipeline"),
         ("DRONE_RPC_HOSTT", "did you mean DRONE_RPC_HOST?"),
         ("DRONE_RUNNER_CAPCITY", "did you mean DRONE_RUNNER_CAPACITY?"),

@@ -11,7 +11,7 @@ from delegate_drone.compiler.facts import Facts
 from delegate_drone.compiler.images import full_reference
 from delegate_drone.compiler.options import Options
 from delegate_drone.compiler.privileges import may_be_privileged
-from delegate_drone.compiler.registries import credentials_for, pull_credentials
+from delegate_drone.compiler.registries import credentials_for
 from delegate_drone.compiler.secrets import KnownSecrets, Variables
 from delegate_drone.compiler.settings import plugin_variables
 from delegate_drone.compiler.volumes import Volumes
@@ -44,7 +44,6 @@ class ContainerSteps:
         self._volumes = volumes
         self._environment = container_environment(facts, pipeline, workspace, options)
         self._inherited_names = frozenset({*pipeline.environment, *facts.build.params})
-        self._accounts = pull_credentials(pipeline.image_pull_secrets, secrets, options.container.registries)
         self._netrc = {} if netrc is None else _netrc_variables(netrc)
         self._masked = tuple(
             Secret(name=name, value=value, variable=name) for name, value in options.masked_environment.items()
@@ -56,7 +55,7 @@ class ContainerSteps:
         container = Container(
             image=full_reference(image),
             pull=Pull.IF_NOT_EXISTS,
-            credentials=credentials_for(image, self._accounts),
+            credentials=credentials_for(image, self._options.registries),
             mounts=self._volumes.mounts,
             shm_size=self._options.shm_size,
         )
@@ -87,7 +86,7 @@ class ContainerSteps:
         return Container(
             image=full_reference(step.image),
             pull=_PULLS.get(step.pull.lower(), Pull.DEFAULT),
-            credentials=credentials_for(step.image, self._accounts),
+            credentials=credentials_for(step.image, self._options.registries),
             entrypoint=step.entrypoint if own_command else (),
             command=step.command if own_command else (),
             user=step.user,

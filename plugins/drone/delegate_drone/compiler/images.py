@@ -10,7 +10,7 @@ PRIVILEGED_PLUGINS = ("plugins/docker", "plugins/acr", "plugins/ecr", "plugins/g
 """They build images, which needs a privileged container; a pipeline does not have to ask for it."""
 
 _HUB = "docker.io"
-_HUB_NAMES = frozenset({_HUB, "index.docker.io"})
+_HUB_NAMES = frozenset({_HUB, "index.docker.io", "registry-1.docker.io"})
 
 
 def full_reference(image: str) -> str:
@@ -30,7 +30,7 @@ def full_reference(image: str) -> str:
 def registry_host(address: str) -> str:
     """The host of a registry's address, as it stands in a full reference; also of a URL with scheme and path."""
     host = address.partition("://")[2] or address
-    host = host.partition("/")[0].lower()
+    host = host.strip("/").partition("/")[0].lower()
     return _HUB if host in _HUB_NAMES else host
 
 

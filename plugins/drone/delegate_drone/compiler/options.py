@@ -8,8 +8,12 @@ from types import MappingProxyType
 
 from delegate_core.pipeline.container import RegistryCredentials
 from delegate_core.pipeline.spec import Limits
+from delegate_drone.compiler.sharing import SharedVolume
 
-__all__ = ["NOTHING", "ContainerOptions", "Options"]
+__all__ = ["CLONE_IMAGE", "NOTHING", "ContainerOptions", "Options"]
+
+CLONE_IMAGE = "drone/git:latest"
+"""What Drone's own runner clones with."""
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 """No variables."""
@@ -21,11 +25,11 @@ class ContainerOptions:
 
     Args:
         clone_image: the image of the clone step; it has to read the ``PLUGIN_*`` and ``DRONE_*`` variables.
-        registries: accounts for images, asked in order after the pipeline's own ``image_pull_secrets``.
+        registries: accounts for images, those of the pipeline's own ``image_pull_secrets`` too, the first one that fits
+            counts.
         privileged_images: plugins that run privileged without asking, besides Drone's own; names without tags.
         plugin_volumes: such a plugin may mount volumes and keep its privileges.
-        volumes: host folders in every container: path on the host to path in the container, ``:ro`` after the latter
-            makes it read-only.
+        volumes: host folders in every container.
         networks: networks of the host that every container joins.
         limits: what a step may use at most, unless it says otherwise itself.
         shm_size: bytes of shared memory, unless the step says otherwise; None: the engine's default.
@@ -33,11 +37,11 @@ class ContainerOptions:
         environment: what only the engine knows, as ``DRONE_DOCKER_NETWORK_ID``.
     """
 
-    clone_image: str = "drone/git:latest"
+    clone_image: str = CLONE_IMAGE
     registries: tuple[RegistryCredentials, ...] = ()
     privileged_images: tuple[str, ...] = ()
     plugin_volumes: bool = False
-    volumes: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    volumes: tuple[SharedVolume, ...] = ()
     networks: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     shm_size: int | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from delegate_core.pipeline.spec import Secret
 from delegate_drone.manifest import Pipeline, SecretRef
 
-__all__ = ["KnownSecrets", "Variables", "secret_names"]
+__all__ = ["KnownSecrets", "Variables", "pull_secrets", "secret_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,13 @@ class KnownSecrets:
 def secret_names(pipeline: Pipeline) -> tuple[str, ...]:
     """The secrets that a pipeline asks for, each once, in the file's order."""
     return tuple(dict.fromkeys(_names(pipeline)))
+
+
+def pull_secrets(pipeline: Pipeline, values: Mapping[str, str]) -> dict[str, str]:
+    """The texts of a docker pipeline's ``image_pull_secrets`` by name, in its order; empty where there is none."""
+    known = KnownSecrets(values)
+    names = () if pipeline.type == "exec" else pipeline.image_pull_secrets
+    return {name: known.find(name) or "" for name in names}
 
 
 def _names(pipeline: Pipeline) -> Iterator[str]:

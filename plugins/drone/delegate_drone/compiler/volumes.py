@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from delegate_core.pipeline.container import Mount
 from delegate_core.pipeline.spec import HostVolume, TemporaryVolume, Volume
 from delegate_drone.compiler.naming import free_name
+from delegate_drone.compiler.sharing import SharedVolume
 from delegate_drone.manifest import Pipeline, Step
 from delegate_drone.manifest import Volume as ManifestVolume
 
@@ -23,17 +24,16 @@ class Volumes:
     mounts: tuple[Mount, ...]
 
     @classmethod
-    def of(cls, pipeline: Pipeline, runner: Mapping[str, str]) -> Volumes:
-        """The volumes of a pipeline, and those of the runner: host path to path in the container."""
+    def of(cls, pipeline: Pipeline, runner: Iterable[SharedVolume]) -> Volumes:
+        """The volumes of a pipeline, and those of the runner."""
         declared = {volume.name: volume for volume in _declared(pipeline.volumes)}
         names = set(declared)
         shared: list[HostVolume] = []
         mounts: list[Mount] = []
-        for host_path, target in runner.items():
-            path, read_only = target.removesuffix(":ro"), target.endswith(":ro")
+        for volume in runner:
             name = free_name("_runner", names)
-            shared.append(HostVolume(name=name, path=host_path, read_only=read_only))
-            mounts.append(Mount(name, path, read_only))
+            shared.append(HostVolume(name=name, path=volume.host_path, read_only=volume.read_only))
+            mounts.append(Mount(name, volume.path, volume.read_only))
         return cls(tuple(declared.values()), tuple(shared), tuple(mounts))
 
     @property

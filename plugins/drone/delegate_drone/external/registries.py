@@ -11,7 +11,8 @@ import anyio
 from pydantic import Field, TypeAdapter, ValidationError
 
 from delegate_core.pipeline.container import RegistryCredentials
-from delegate_drone.dockerconfig import DockerConfig, DockerConfigError, account_for, normal_host, parse_docker_config
+from delegate_drone.compiler.images import registry_host
+from delegate_drone.dockerconfig import DockerConfig, DockerConfigError, parse_docker_config, pull_accounts
 from delegate_drone.external.client import Extension, subject
 from delegate_drone.external.errors import ExtensionFailed, RegistriesError
 from delegate_drone.wire import Details, WireModel
@@ -32,10 +33,6 @@ class Accounts:
 
     accounts: tuple[RegistryCredentials, ...] = field(default=(), repr=False)
     warnings: tuple[str, ...] = ()
-
-    def account_for(self, image: str) -> RegistryCredentials | None:
-        """The account to pull this image with; None: anonymously."""
-        return account_for(image, self.accounts)
 
 
 class _Registry(WireModel):
@@ -66,14 +63,15 @@ class RegistrySources:
 
         Args:
             details: the stage's.
-            pull_secrets: the values of the manifest's ``image_pull_secrets`` by name, in its order. Of two with an
-                account of the same registry the later one counts, as in Drone.
+            pull_secrets: the texts of the manifest's ``image_pull_secrets`` by name, in its order.
 
         Raises:
             RegistriesError: a text cannot be read, or the extension failed. The stage must fail.
         """
-        secrets = [_parsed(text, f"secret {name}") for name, text in reversed([*(pull_secrets or {}).items()])]
-        configs = [*secrets, await self._of_the_runner()]
+        try:
+            configs = [pull_accounts(pull_secrets or {}), await self._of_the_runner()]
+        except DockerConfigError as error:
+            raise RegistriesError(str(error)) from None
         stored = await self._stored(self._extension, details) if self._extension else []
         accounts = [account for config in configs for account in config.accounts]
         warnings = [warning for config in configs for warning in config.warnings]
@@ -87,7 +85,7 @@ class RegistrySources:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise RegistriesError(f"{self._config}: {reason}: give a readable --docker-config") from None
-        return _parsed(text, str(self._config))
+        return parse_docker_config(text, str(self._config))
 
     async def _stored(self, extension: Extension, details: Details) -> list[RegistryCredentials]:
         try:
@@ -95,14 +93,6 @@ class RegistrySources:
         except ExtensionFailed as error:
             raise RegistriesError(str(error)) from None
         return [_credentials(each) for each in _registries(answer, extension)]
-
-
-def _parsed(text: str, origin: str) -> DockerConfig:
-    try:
-        config = parse_docker_config(text)
-    except DockerConfigError as error:
-        raise RegistriesError(f"{origin}: {error}") from None
-    return DockerConfig(config.accounts, tuple(f"{origin}: {warning}" for warning in config.warnings))
 
 
 def _registries(answer: Any, extension: Extension) -> list[_Registry]:
@@ -115,5 +105,5 @@ def _registries(answer: Any, extension: Extension) -> list[_Registry]:
 
 def _credentials(registry: _Registry) -> RegistryCredentials:
     return RegistryCredentials(
-        address=normal_host(registry.address), username=registry.username, password=registry.password
+        address=registry_host(registry.address), username=registry.username, password=registry.password
     )
