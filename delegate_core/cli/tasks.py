@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from delegate_core.cli.folders import folder_of
 from delegate_core.cli.tables import print_table, short_ids
 from delegate_core.console.visible import coloured, visible
-from delegate_core.errors import SettingsError
 from delegate_core.history import History
 from delegate_core.logs import LogLine
 from delegate_core.model import Entry, Phase
-from delegate_core.plugins import backend_module, settings_model_of
-from delegate_core.settings import RunnerSettings, find_file, load
-from delegate_core.statefolder import state_folder
 
 __all__ = ["list_tasks", "open_history", "show_log", "show_task"]
 
 
 def open_history(state_dir: Path | None, backend: str | None, name: str | None) -> History:
     """The history in the state folder that a runner of these settings would use."""
-    if state_dir is not None:
-        return History(state_dir)
-    file = find_file(None, os.environ, Path.cwd())
-    flags = {"backend": backend, "name": name}
-    settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
-    if settings.backend is None:
-        raise SettingsError("whose tasks? name the folder with --state-dir, or the runner with --backend and --name")
-    model = settings_model_of(backend_module(settings.backend))
-    if model is not None:
-        aliases = model.runner_environment
-        settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file, aliases=aliases).values
-    return History(settings.state_dir or state_folder(settings.backend or "", settings.name))
+    return History(folder_of(state_dir, backend, name))
 
 
 def list_tasks(history: History, limit: int, *, as_json: bool) -> int:
