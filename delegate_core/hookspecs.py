@@ -20,13 +20,14 @@ other hooks are described at each.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from delegate_core.markers import hookspec
 
 if TYPE_CHECKING:
     from delegate_core.development import DevelopmentServer
+    from delegate_core.engines.contribution import StepEngine
     from delegate_core.handlers import Handler, TaskContext
     from delegate_core.logs import LogLine, LogSink
     from delegate_core.model import (
@@ -86,10 +87,29 @@ class HookSpecs:
         """
 
     @hookspec
-    def task_handlers(self) -> Iterable[Handler[..., Any]] | None:
+    def step_engines(self) -> Iterable[StepEngine] | None:
+        """The engines that this plugin brings: where steps of pipelines run, such as containers.
+
+        Called on every plugin once a runner, and once more by a command that shows or loads settings. An engine has
+        settings of its own: flags, variables, and a table of its name in ``delegate.toml``. It is opened and closed
+        with the runner, which asks it every few seconds whether it is well; while it is not, no task of a type whose
+        handler names it as its ``engine`` is taken, the runner is not ready, and the console says why. Two plugins
+        that bring an engine of one name are a conflict, which names both.
+
+        Example::
+
+            @hookimpl
+            def step_engines():
+                return [StepEngine(name="docker", open=open_engine, settings=DockerSettings)]
+        """
+
+    @hookspec
+    def task_handlers(self, engines: Collection[str]) -> Iterable[Handler[..., Any]] | None:
         """The task handlers that this plugin brings; see ``delegate_core.handler``.
 
-        Called on every plugin once a runner. Two plugins that serve one task type are a conflict, which names both.
+        Called on every plugin once a runner. ``engines`` are the names of the runner's engines: a handler that needs
+        one says so, ``Handler(..., engine="docker")``, and gets it by ``context.engine("docker")``. Two plugins that
+        serve one task type are a conflict, which names both.
 
         Example::
 

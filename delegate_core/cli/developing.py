@@ -18,9 +18,10 @@ from delegate_core.console import open_console
 from delegate_core.development import Address, DevelopmentServer, address_file
 from delegate_core.development.control import serve_control
 from delegate_core.errors import PluginError, SettingsError
+from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.plugins import backend_module, contribution, settings_model_of
 from delegate_core.runner import Runner
-from delegate_core.settings import RunnerSettings, find_file, load
+from delegate_core.settings import RunnerSettings, Settings, find_file, load
 
 __all__ = ["develop", "development_server", "runner_beside", "serving"]
 
@@ -41,6 +42,8 @@ def develop(
     settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
     module = backend_module(settings.backend or _DEFAULT_BACKEND)
     server = development_server(module, option or [])
+    offers = engine_offers(disabled=settings.disabled_plugins, named=settings.plugins)
+    engines = configured_engines(offers, environ=os.environ, file=file, flags=flags)
 
     async def serve() -> None:
         async with serving(server, settings.backend or _DEFAULT_BACKEND, port) as url:
@@ -49,7 +52,15 @@ def develop(
                 await anyio.sleep_forever()
             with tempfile.TemporaryDirectory(prefix="delegate-dev-") as state:
                 console = open_console(settings.console, sys.stdout, environ=os.environ, task_lines=task_logs)
-                await run_runner(runner_beside(module, server, settings, Path(state), plugins=[console]), console)
+                runner = runner_beside(
+                    module,
+                    server,
+                    settings,
+                    Path(state),
+                    plugins=[console],
+                    engine_settings={name: engine.settings for name, engine in engines.items()},
+                )
+                await run_runner(runner, console)
 
     try:
         in_event_loop(serve)
@@ -91,6 +102,7 @@ def runner_beside(
     *,
     handlers: Mapping[str, Callable[..., Any]] | None = None,
     plugins: Sequence[object] = (),
+    engine_settings: Mapping[str, Settings | None] | None = None,
 ) -> Runner:
     """A runner that is connected to the embedded server, with a state folder of its own."""
     model = settings_model_of(module)
@@ -98,7 +110,15 @@ def runner_beside(
     backend = contribution(module, "create_backend", settings=model.model_validate(own) if model else None)
     if settings.poll_interval is None:
         settings = settings.model_copy(update={"poll_interval": 0.2})
-    return Runner(backend, handlers, settings=settings, plugins=plugins, state_dir=state, installed=True)
+    return Runner(
+        backend,
+        handlers,
+        settings=settings,
+        plugins=plugins,
+        state_dir=state,
+        installed=True,
+        engine_settings=engine_settings,
+    )
 
 
 def _announce(server: DevelopmentServer, url: str) -> None:

@@ -20,29 +20,32 @@ __all__ = ["parameters"]
 _ATTRIBUTE = re.compile(r"^\s{4}(\w+): (.+(?:\n\s{5,}.+)*)$", re.MULTILINE)
 
 
-def parameters(model: type[Settings], skip: Iterable[str] = ()) -> list[inspect.Parameter]:
-    """Parameters of a command for each setting of a model. Not given is None; the settings decide what that means."""
+def parameters(model: type[Settings], skip: Iterable[str] = (), prefix: str = "") -> list[inspect.Parameter]:
+    """Parameters of a command for each setting of a model. Not given is None; the settings decide what that means.
+
+    Their names begin with ``prefix``, which no user sees: it tells models apart that have a field of the same name.
+    """
     helps = dict(_ATTRIBUTE.findall(inspect.getdoc(model) or ""))
     return [
-        _parameter(setting, model.model_fields[name], helps)
+        _parameter(setting, model.model_fields[name], helps, prefix)
         for name, setting in settings_of(model).items()
         if name not in skip and (setting.from_file or not setting.secret)
     ]
 
 
-def _parameter(setting: Setting, field: FieldInfo, helps: Mapping[str, str]) -> inspect.Parameter:
+def _parameter(setting: Setting, field: FieldInfo, helps: Mapping[str, str], prefix: str) -> inspect.Parameter:
     text = " ".join(helps.get(setting.name, "").replace("``", "").split())
     variant = setting.file_variant
     if variant is not None:
         # A secret on the command line would be in every process list, so there is no flag for the value itself.
         option = typer.Option(variant.flag, help=f"File that holds {text}", metavar="PATH", show_default=False)
-        return _keyword(variant.name, str | None, option)
+        return _keyword(prefix + variant.name, str | None, option)
     if field.annotation is bool:
         option = typer.Option(f"{setting.flag}/--no-{setting.flag[2:]}", help=_sentence(text), show_default=False)
-        return _keyword(setting.name, bool | None, option)
+        return _keyword(prefix + setting.name, bool | None, option)
     text = _sentence(text) + _default(field)
     option = typer.Option(setting.flag, help=text, metavar=_metavar(setting, field), show_default=False)
-    return _keyword(setting.name, str | None if setting.shape == "one" else list[str] | None, option)
+    return _keyword(prefix + setting.name, str | None if setting.shape == "one" else list[str] | None, option)
 
 
 def _keyword(name: str, kind: Any, option: Any) -> inspect.Parameter:

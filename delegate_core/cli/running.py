@@ -18,6 +18,7 @@ import anyio
 
 from delegate_core.console import Console, open_console
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
+from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
 from delegate_core.markers import hookimpl
 from delegate_core.plugins import backend_module, contribution, settings_model_of
 from delegate_core.runner import Runner
@@ -39,11 +40,12 @@ _DEAF = "a handler does not heed its cancellation and was left; start this runne
 
 @dataclass(frozen=True)
 class Loaded:
-    """A backend's module, and the settings of both."""
+    """A backend's module, and the settings of the runner, of the backend, and of the engines by their names."""
 
     module: ModuleType
     runner: RunnerSettings
     backend: Settings | None
+    engines: Mapping[str, ConfiguredEngine]
 
 
 def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
@@ -96,28 +98,32 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
 
 
 def _load(config: Path | None, flags: Mapping[str, Any]) -> Loaded:
-    """The settings of the core and of the backend; warnings are printed."""
+    """The settings of the core, of the backend and of the engines; warnings are printed."""
     file = find_file(config, os.environ, Path.cwd())
-    core = load(RunnerSettings, flags=flags, environ=os.environ, file=file)
-    name = core.values.backend
-    if name is None:
+    first = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+    if first.backend is None:
         raise SettingsError("no backend is named; add --backend harness, or see `delegate plugins list`")
-    module = backend_module(name)
+    module = backend_module(first.backend)
     model = settings_model_of(module)
-    if model is None:
-        _warn(core.warnings)
-        return Loaded(module, core.values, None)
+    offers = engine_offers(disabled=first.disabled_plugins, named=first.plugins)
+    models: list[type[Settings]] = [offer.settings for offer in offers.values() if offer.settings is not None]
+    models += [model] if model is not None else []
     core = load(
         RunnerSettings,
         flags=flags,
         environ=os.environ,
         file=file,
-        others=[model],
-        aliases=model.runner_environment,
+        others=models,
+        aliases=model.runner_environment if model is not None else {},
     )
-    own = load(model, flags=flags, environ=os.environ, file=file, table=name, others=[RunnerSettings])
-    _warn([*core.warnings, *own.warnings])
-    return Loaded(module, core.values, own.values)
+    engines = configured_engines(offers, environ=os.environ, file=file, flags=flags, others=models)
+    _warn([*core.warnings, *(warning for engine in engines.values() for warning in engine.warnings)])
+    if model is None:
+        return Loaded(module, core.values, None, engines)
+    others: list[type[Settings]] = [RunnerSettings, *models]
+    own = load(model, flags=flags, environ=os.environ, file=file, table=first.backend, others=others)
+    _warn(own.warnings)
+    return Loaded(module, core.values, own.values, engines)
 
 
 def _warn(warnings: Iterable[str]) -> None:
@@ -131,7 +137,13 @@ def make_runner(loaded: Loaded, console: Console) -> Runner:
     if backend is None:
         raise PluginError(f"{loaded.module.__name__} is no backend: it does not implement create_backend")
     farewell = _Farewell(loaded.runner.grace)
-    return Runner(backend, settings=loaded.runner, plugins=[console, farewell], installed=True)
+    return Runner(
+        backend,
+        settings=loaded.runner,
+        plugins=[console, farewell],
+        installed=True,
+        engine_settings={name: engine.settings for name, engine in loaded.engines.items()},
+    )
 
 
 # ---------------------------------------------------------------------- running

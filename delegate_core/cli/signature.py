@@ -1,4 +1,4 @@
-"""The options of ``run`` and ``dev``: those of the core's settings, and of the backend that the arguments name."""
+"""The options of ``run`` and ``dev``: those of the core's settings, of the backend that is named, of the engines."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from delegate_core.cli.options import parameters
+from delegate_core.installed_engines import engine_offers, flag_prefix
 from delegate_core.plugins import backend_module, settings_model_of
 from delegate_core.settings import RunnerSettings, find_file
 
@@ -25,12 +26,15 @@ _OPTION = typer.Option("--option", help="An option of the embedded server, name=
 
 
 def command(name: str, function: Callable[..., None], arguments: Sequence[str]) -> Callable[..., None]:
-    """The function of ``run`` or ``dev``, with an option for each setting of the core and of the named backend."""
+    """The function of ``run`` or ``dev``, with an option for each setting of the core, the backend and the engines."""
     backend = _peek(arguments)
     model = settings_model_of(backend_module(backend)) if backend and name == "run" else None
     made = [*(_RUN_PARAMETERS if name == "run" else _DEV_PARAMETERS), *parameters(RunnerSettings)]
     if model is not None:
         made += parameters(model)
+    disabled, named = _options(arguments, "--disable-plugin"), _options(arguments, "--plugin")
+    for offer in engine_offers(disabled=disabled, named=named).values():
+        made += parameters(offer.settings, prefix=flag_prefix(offer.name)) if offer.settings else []
 
     def call(**given: Any) -> None:
         function(**given)
@@ -69,9 +73,13 @@ def _peek(arguments: Sequence[str]) -> str:
 
 
 def _option(arguments: Sequence[str], flag: str) -> str:
-    for position, argument in enumerate(arguments):
-        if argument == flag and position + 1 < len(arguments):
-            return arguments[position + 1]
-        if argument.startswith(f"{flag}="):
-            return argument.partition("=")[2]
-    return ""
+    return next(iter(_options(arguments, flag)), "")
+
+
+def _options(arguments: Sequence[str], flag: str) -> list[str]:
+    following = zip(arguments, [*arguments[1:], ""], strict=True)
+    return [
+        next_ if argument == flag else argument.partition("=")[2]
+        for argument, next_ in following
+        if argument == flag or argument.startswith(f"{flag}=")
+    ]

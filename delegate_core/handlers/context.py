@@ -15,6 +15,7 @@ from delegate_core.handlers.environment import clean_environment
 from delegate_core.model import CancelCause, Event, Task
 
 if TYPE_CHECKING:
+    from delegate_core.engines.engine import Engine
     from delegate_core.logs import Mask, TaskLog
 
 __all__ = ["Cancellation", "LogStream", "Surroundings", "TaskContext"]
@@ -95,6 +96,9 @@ class Surroundings(Protocol):
 
     async def progress(self, event: Event) -> None:
         """Tell the server of a step."""
+
+    def engine(self, name: str) -> Engine:
+        """An engine of the runner's."""
 
 
 class TaskContext:
@@ -217,3 +221,11 @@ class TaskContext:
     async def progress(self, event: Event) -> None:
         """Tell the server how far the task is; see the ``progress`` hook."""
         await self._surroundings.progress(event)
+
+    def engine(self, name: str) -> Engine:
+        """An engine of this runner, such as ``docker``, to run steps on. It is opened and closed with the runner.
+
+        Raises:
+            EngineError: no plugin of this runner brings it; the text says how to get it.
+        """
+        return self._surroundings.engine(name)

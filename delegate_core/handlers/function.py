@@ -46,12 +46,16 @@ class Handler(Generic[P, R]):
         task_type: the type it serves.
         function: sync or async; sync ones run in a thread.
         limit: how many tasks of this type may run at once; None: as many as there are slots.
+        engine: the engine that every task of this type needs, by its name: while that is down, none is taken.
     """
 
-    def __init__(self, task_type: str, function: Callable[P, R], *, limit: int | None = None) -> None:
+    def __init__(
+        self, task_type: str, function: Callable[P, R], *, limit: int | None = None, engine: str | None = None
+    ) -> None:
         self.task_type = task_type
         self.function = function
         self.limit = limit
+        self.engine = engine
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -128,7 +132,9 @@ class Handler(Generic[P, R]):
             return TaskResult.failed(f"{self.origin} returned something that JSON cannot hold: {error}")
 
 
-def handler(task_type: str, *, limit: int | None = None) -> Callable[[Callable[P, R]], Handler[P, R]]:
+def handler(
+    task_type: str, *, limit: int | None = None, engine: str | None = None
+) -> Callable[[Callable[P, R]], Handler[P, R]]:
     """Make a function the handler of a task type.
 
     The function's parameter may be anything that pydantic can parse; a second one annotated ``TaskContext`` gets the
@@ -149,7 +155,7 @@ def handler(task_type: str, *, limit: int | None = None) -> Callable[[Callable[P
         raise PluginError(f"handler {task_type!r}: limit is {limit}; it must be 1 or more")
 
     def decorate(function: Callable[P, R]) -> Handler[P, R]:
-        return Handler(task_type, function, limit=limit)
+        return Handler(task_type, function, limit=limit, engine=engine)
 
     return decorate
 

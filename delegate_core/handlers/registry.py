@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from delegate_core.errors import PluginError
@@ -54,8 +54,10 @@ class HandlerRegistry:
     def add_functions(self, functions: Mapping[str, Callable[..., Any]], origin: str) -> None:
         """Add functions or handlers under the task types that are their keys."""
         for task_type, function in functions.items():
-            plain, limit = (function.function, function.limit) if isinstance(function, Handler) else (function, None)
-            self.add(Handler(task_type, plain, limit=limit), origin)
+            if isinstance(function, Handler):
+                self.add(Handler(task_type, function.function, limit=function.limit, engine=function.engine), origin)
+            else:
+                self.add(Handler(task_type, function), origin)
 
     def get(self, task_type: str) -> AnyHandler | None:
         """The handler of a type."""
@@ -68,6 +70,24 @@ class HandlerRegistry:
     def limits(self) -> dict[str, int]:
         """The handlers' own limits, by type."""
         return {kind: one.limit for kind, one in self._handlers.items() if one.limit is not None}
+
+    def engines(self) -> dict[str, frozenset[str]]:
+        """The engines that handlers need, each with the types that need it."""
+        needs = {(one.engine, kind) for kind, one in self._handlers.items() if one.engine is not None}
+        return {engine: frozenset(kind for name, kind in needs if name == engine) for engine, _ in needs}
+
+    def check_engines(self, known: Collection[str]) -> None:
+        """Refuse a handler whose engine is not among these.
+
+        Raises:
+            PluginError: names the handler, its origin and the engine.
+        """
+        for kind, one in self._handlers.items():
+            if one.engine is not None and one.engine not in known:
+                raise PluginError(
+                    f"the handler of task type {kind!r}, from {self._origins[kind]}, needs the engine {one.engine!r}, "
+                    f"which no plugin of this runner brings; try: pip install delegate-{one.engine}"
+                )
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Pairs of type and origin, sorted by type."""

@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from delegate_core.backoff import Backoff
 from delegate_core.cancellation import raise_if_cancelled
+from delegate_core.engines.engine import Engine
 from delegate_core.errors import StateError
 from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, TaskLog
@@ -239,6 +240,10 @@ class Execution:
         await self._save(
             await self._ask(lambda: self.core.backend.progress(self.session, self.task, event, self._save), "progress")
         )
+
+    def engine(self, name: str) -> Engine:
+        """An engine of the runner's."""
+        return self.core.engines.get(name)
 
     async def _save(self, state: JsonValue) -> None:
         """The backend's state is in the journal when this returns."""

@@ -31,11 +31,12 @@ from delegate_core.runner.connection import Connection
 from delegate_core.runner.core import Core, Observers
 from delegate_core.runner.dispatching import dispatcher
 from delegate_core.runner.ending import Ending
+from delegate_core.runner.engines import Engines, collect_engines
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.recovery import Recovery
 from delegate_core.runner.slots import Slots
 from delegate_core.runner.snapshot import RunningTask, Snapshot
-from delegate_core.settings import RunnerSettings
+from delegate_core.settings import RunnerSettings, Settings
 from delegate_core.statefolder import StateFolder, default_state_folder
 
 __all__ = ["Runner"]
@@ -58,6 +59,7 @@ class Runner:
         plugins: more plugins, for this runner only: modules or objects with hook implementations.
         state_dir: the state folder; default: under the user's state folder, by backend and name.
         installed: also load the installed plugins. Off in a library, on in the ``delegate`` command.
+        engine_settings: of the engines that plugins bring, by the engines' names; missing ones have their defaults.
 
     Example::
 
@@ -74,6 +76,7 @@ class Runner:
         plugins: Iterable[object] = (),
         state_dir: Path | None = None,
         installed: bool = False,
+        engine_settings: Mapping[str, Settings | None] | None = None,
     ) -> None:
         self.settings = settings or RunnerSettings()
         self.name = self.settings.name or socket.gethostname()
@@ -81,9 +84,11 @@ class Runner:
         if installed:
             self.plugins.load_installed(disabled=self.settings.disabled_plugins, strict=self.settings.strict)
         self.plugins.load_named(self.settings.plugins)
-        self.handlers = self._collect_handlers(handlers or {})
+        offers = collect_engines(self.plugins)
+        self.handlers = self._collect_handlers(handlers or {}, frozenset(offers))
         self.state_dir = state_dir or self.settings.state_dir or default_state_folder(backend, self.name)
         self.slots = Slots(self._capacity(backend), {**self.handlers.limits(), **self.settings.limits})
+        self.engines = Engines(offers, engine_settings or {}, self.handlers.engines(), self.slots)
         self.state = "new"
         self.reason = ""
         self._ending = Ending()
@@ -93,18 +98,21 @@ class Runner:
         self._connection: Connection | None = None
         self._since = time.monotonic()
 
-    def _collect_handlers(self, functions: Mapping[str, Callable[..., Any]]) -> HandlerRegistry:
+    def _collect_handlers(
+        self, functions: Mapping[str, Callable[..., Any]], engines: frozenset[str]
+    ) -> HandlerRegistry:
         registry = HandlerRegistry()
         registry.add_functions(functions, "the program")
         for source in self.settings.handlers:
             registry.add_all(load_handlers(source), source)
-        for plugin, contributed in self.plugins.collect("task_handlers"):
+        for plugin, contributed in self.plugins.collect("task_handlers", engines=engines):
             try:
                 registry.add_all(contributed, f"plugin {plugin}")
             except PluginError as error:
                 self.plugins.leave_out(plugin, error)
         if registry.get(script.task_type) is None:
             registry.add(script, "delegate-core")
+        registry.check_engines(engines)
         return registry
 
     def _capacity(self, backend: object) -> int:
@@ -153,7 +161,7 @@ class Runner:
             raise RuntimeError("this runner was run already; make another")
         self._since = time.monotonic()
         with StateFolder(self.state_dir) as folder, Journal(folder, durable=self.settings.durable) as journal:
-            async with self._lives() as spawn:
+            async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:
                     await self._serve(self._make_core(folder, journal, spawn))
                 except DelegateError as error:  # out of here, it would be wrapped in an exception group
@@ -191,6 +199,7 @@ class Runner:
             folder=folder,
             journal=journal,
             instance=journal.instance(),
+            engines=self.engines,
             dispatch=dispatcher(self.plugins, self.handlers),
             spawn=spawn,
             interrupted=self._interrupted,
@@ -313,6 +322,11 @@ class Runner:
 
     # ------------------------------------------------------------------ looking
 
+    def _is_ready(self, since_contact: float | None) -> bool:
+        """Running, the server has answered lately, and the engines that tasks need are well."""
+        lately = since_contact is not None and since_contact < self.settings.ready_within
+        return self.state == "running" and lately and not self.engines.troubles
+
     def snapshot(self) -> Snapshot:
         """What it is doing now."""
         now = time.monotonic()
@@ -333,7 +347,7 @@ class Runner:
             since_heartbeat=since_heartbeat,
             since_poll=since_poll,
             since_contact=since_contact,
-            ready=self.state == "running" and since_contact is not None and since_contact < self.settings.ready_within,
+            ready=self._is_ready(since_contact),
             trouble=connection.trouble if connection else "",
             holds=tuple(self.slots.holds.values()),
             running=tuple(

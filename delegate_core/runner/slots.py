@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import anyio
 
@@ -22,7 +22,8 @@ class Slots:
         self.capacity = capacity
         self.limits = dict(limits or {})
         self.holds: dict[str, str] = {}
-        """Why nothing is taken at present: reasons by the name of what holds."""
+        """Why nothing, or nothing of some types, is taken at present: reasons by the name of what holds."""
+        self._held_types: dict[str, frozenset[str]] = {}
         self._taken: Counter[str] = Counter()
         self._used = 0
         self._changed = anyio.Event()
@@ -35,7 +36,7 @@ class Slots:
 
     def room(self, task_type: str | None = None) -> int:
         """How many more tasks could be taken now, of one type or of any."""
-        if self.holds:
+        if self._is_held(task_type):
             return 0
         free = self.capacity - self._used
         if task_type is not None and task_type in self.limits:
@@ -61,15 +62,22 @@ class Slots:
         self._used -= 1
         self.change()
 
-    def hold(self, name: str, reason: str) -> None:
-        """Take nothing until `unhold` is called with the same name."""
+    def hold(self, name: str, reason: str, types: Collection[str] | None = None) -> None:
+        """Take nothing, or none of these types, until `unhold` is called with the same name."""
         self.holds[name] = reason
+        if types is not None:
+            self._held_types[name] = frozenset(types)
         self._shrink()
 
     def unhold(self, name: str) -> None:
         """Take tasks again, unless something else holds."""
+        self._held_types.pop(name, None)
         if self.holds.pop(name, None) is not None:
             self.change()
+
+    def _is_held(self, task_type: str | None) -> bool:
+        """A hold of some types leaves room for others, and whoever asks for any type may mean those."""
+        return any(name not in self._held_types or task_type in self._held_types[name] for name in self.holds)
 
     def change(self) -> None:
         """Wake whoever waits for room."""

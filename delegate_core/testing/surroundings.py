@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
+from delegate_core.engines.engine import Engine, EngineError
 from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, Spool, TaskLog
 from delegate_core.model import Event, Task
@@ -17,7 +18,8 @@ __all__ = ["PrintingContext", "make_context"]
 class _Surroundings:
     """The smallest that a context can draw on: a folder, a mask, a log in memory."""
 
-    def __init__(self, folder: Path, task: Task) -> None:
+    def __init__(self, folder: Path, task: Task, engines: Mapping[str, Engine]) -> None:
+        self.engines = engines
         self.mark = uuid4().hex
         self.mask = Mask(task.masks)
         self.lines: list[LogLine] = []
@@ -46,6 +48,11 @@ class _Surroundings:
     async def progress(self, event: Event) -> None:
         self.events.append(event)
 
+    def engine(self, name: str) -> Engine:
+        if name not in self.engines:
+            raise EngineError(f"this context has no engine {name!r}; give it one: engines={{{name!r}: ...}}")
+        return self.engines[name]
+
 
 class _Stream:
     """A step's log, in memory."""
@@ -67,8 +74,16 @@ class _Stream:
 class PrintingContext(TaskContext):
     """A context whose log a test can read."""
 
-    def __init__(self, task: Task, folder: Path, *, deadline: float | None = None, grace: float = 10.0) -> None:
-        self._own = _Surroundings(folder, task)
+    def __init__(
+        self,
+        task: Task,
+        folder: Path,
+        *,
+        deadline: float | None = None,
+        grace: float = 10.0,
+        engines: Mapping[str, Engine] | None = None,
+    ) -> None:
+        self._own = _Surroundings(folder, task, engines or {})
         super().__init__(task, self._own, deadline=deadline, grace=grace)
 
     def printed(self, step: str = "") -> str:
@@ -90,8 +105,14 @@ class PrintingContext(TaskContext):
 def make_context(folder: Path) -> Callable[..., PrintingContext]:
     """A maker of contexts: each task's folder is within this one."""
 
-    def make(task: Task | None = None, *, deadline: float | None = None, grace: float = 10.0) -> PrintingContext:
+    def make(
+        task: Task | None = None,
+        *,
+        deadline: float | None = None,
+        grace: float = 10.0,
+        engines: Mapping[str, Engine] | None = None,
+    ) -> PrintingContext:
         task = task or Task(id="task-1", type="test")
-        return PrintingContext(task, folder / task.id, deadline=deadline, grace=grace)
+        return PrintingContext(task, folder / task.id, deadline=deadline, grace=grace, engines=engines)
 
     return make
