@@ -387,6 +387,20 @@ class HookSpecs:
         """
 
     @hookspec
+    def task_progressed(self, task: Task, event: Event) -> None:
+        """A task of several steps has come further: its steps are known, or one of them began or ended.
+
+        Told before the server is, so that what is shown here does not wait for the network. A `Touch` is not told.
+
+        Example::
+
+            @hookimpl
+            def task_progressed(task, event):
+                if isinstance(event, StepEnded):
+                    print(task.id, event.step.name, event.step.status)
+        """
+
+    @hookspec
     def task_finished(self, task: Task, result: TaskResult, duration: float) -> None:
         """A task's result is in the journal; ``duration`` is in seconds from start to end.
 

@@ -38,6 +38,7 @@ __all__ = [
     "TaskCancelled",
     "TaskResult",
     "Touch",
+    "with_event",
 ]
 
 
@@ -125,6 +126,7 @@ class Task(Frozen):
         id: the server's id.
         type: the task type; chooses the handler.
         data: the handler's input, any JSON value.
+        title: what people call it, such as ``octo/hello #8 test``; no secret is in it.
         timeout: seconds that the server grants from the claim on; None if it names none.
         masks: values that must never be shown. They are not journaled and not part of a repr.
         state: opaque JSON of the backend: the core stores it and never reads it. No token may be in it.
@@ -133,6 +135,7 @@ class Task(Frozen):
     id: str
     type: str
     data: JsonValue = None
+    title: str = ""
     timeout: float | None = None
     masks: tuple[str, ...] = Field(default=(), repr=False)
     state: JsonValue = None
@@ -349,6 +352,17 @@ class Touch:
 
 
 Event = StageStarted | StepStarted | StepEnded | Card | Touch
+
+
+def with_event(steps: Mapping[int, StepReport], event: Event) -> dict[int, StepReport]:
+    """A task's steps by number, as they stand after an event."""
+    match event:
+        case StageStarted(started):
+            return {step.number: step for step in started}
+        case StepStarted(step) | StepEnded(step):
+            return {**steps, step.number: step}
+        case _:
+            return dict(steps)
 
 
 @dataclass(frozen=True, slots=True)

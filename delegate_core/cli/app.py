@@ -56,7 +56,7 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     command = next((each for each in arguments if not each.startswith("-")), "")
     app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
     app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
-    for function in (demo, cancel, logs, status, version):
+    for function in (demo, cancel, logs, status, top, dashboard, version):
         app.command(function.__name__)(function)
     app.command("submit", context_settings={"ignore_unknown_options": True})(submit)
     plugins = typer.Typer(help="Look at the installed plugins.", no_args_is_help=True, rich_markup_mode=None)
@@ -171,6 +171,38 @@ def status(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     from delegate_core.cli import client  # noqa: PLC0415
 
     raise typer.Exit(client.status(as_json=json_))
+
+
+def top(
+    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="Where a status is served.")] = None,
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+) -> None:
+    """Show the live view of a runner that runs elsewhere: on this machine, or at an address.
+
+    Piped, the view is printed once. A runner on another machine wants a token in DELEGATE_STATUS_TOKEN, or a password.
+
+    \b
+        delegate top --backend drone
+        delegate top http://admin:PASSWORD@builder-7.example:9210
+    """
+    from delegate_core.cli.top import show_top  # noqa: PLC0415
+
+    raise typer.Exit(show_top(url, state_dir, backend, name))
+
+
+def dashboard(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Print the address of a running runner's web page, with the token that opens it.
+
+    \b
+        xdg-open "$(delegate dashboard --backend drone)"
+    """
+    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.status.address import StatusAddress  # noqa: PLC0415
+
+    found = StatusAddress.of(folder_of(state_dir, backend, name))
+    typer.echo(f"{found.url}/?token={found.token}")
 
 
 def plugins_list(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:  # noqa: FBT002 - a flag

@@ -13,7 +13,8 @@ from typing import Any
 
 import anyio
 
-from delegate_core.cli.running import in_event_loop, run_runner
+from delegate_core.cli.observing import Observation
+from delegate_core.cli.running import in_event_loop, run_observed
 from delegate_core.console import open_console
 from delegate_core.development import Address, DevelopmentServer, address_file
 from delegate_core.development.control import serve_control
@@ -44,6 +45,7 @@ def develop(
     server = development_server(module, option or [])
     offers = engine_offers(disabled=settings.disabled_plugins, named=settings.plugins)
     engines = configured_engines(offers, environ=os.environ, file=file, flags=flags)
+    observation = Observation(settings, settings.backend or _DEFAULT_BACKEND)
 
     async def serve() -> None:
         async with serving(server, settings.backend or _DEFAULT_BACKEND, port) as url:
@@ -57,10 +59,10 @@ def develop(
                     server,
                     settings,
                     Path(state),
-                    plugins=[console],
+                    plugins=[console, *observation.plugins],
                     engine_settings={name: engine.settings for name, engine in engines.items()},
                 )
-                await run_runner(runner, console)
+                await run_observed(runner, console, observation)
 
     try:
         in_event_loop(serve)

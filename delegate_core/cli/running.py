@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 
+from delegate_core.cli.observing import Observation
 from delegate_core.console import Console, open_console
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
 from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
@@ -24,7 +25,7 @@ from delegate_core.plugins import backend_module, contribution, settings_model_o
 from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings, Settings, find_file, load
 
-__all__ = ["Loaded", "in_event_loop", "make_runner", "run", "run_runner"]
+__all__ = ["Loaded", "in_event_loop", "make_runner", "run", "run_observed", "run_runner"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +53,10 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     """Run until drained; raises the `DelegateError` that it ended with."""
     loaded = _load(config, flags)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
-    runner = make_runner(loaded, console)
+    observation = Observation(loaded.runner, loaded.runner.backend or "")
+    runner = make_runner(loaded, console, *observation.plugins)
     try:
-        in_event_loop(lambda: run_runner(runner, console))
+        in_event_loop(lambda: run_observed(runner, console, observation))
     except DelegateError as error:
         _leave_threads(runner, error)
         raise
@@ -131,8 +133,14 @@ def _warn(warnings: Iterable[str]) -> None:
         sys.stderr.write(f"delegate: warning: {warning}\n")
 
 
-def make_runner(loaded: Loaded, console: Console) -> Runner:
-    """The runner of these settings, with the installed plugins; the console observes it."""
+async def run_observed(runner: Runner, console: Console, observation: Observation) -> None:
+    """Run a runner under its console, with its status served."""
+    async with observation.serving(runner):
+        await run_runner(runner, console)
+
+
+def make_runner(loaded: Loaded, console: Console, *observers: object) -> Runner:
+    """The runner of these settings, with the installed plugins; the console observes it, and so do others."""
     backend = contribution(loaded.module, "create_backend", settings=loaded.backend)
     if backend is None:
         raise PluginError(f"{loaded.module.__name__} is no backend: it does not implement create_backend")
@@ -140,7 +148,7 @@ def make_runner(loaded: Loaded, console: Console) -> Runner:
     return Runner(
         backend,
         settings=loaded.runner,
-        plugins=[console, farewell],
+        plugins=[console, farewell, *observers],
         installed=True,
         engine_settings={name: engine.settings for name, engine in loaded.engines.items()},
     )

@@ -34,7 +34,10 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """A task has its result. ``duration`` is in seconds; ``cause`` says who ended a cancelled one, else empty."""
+    """A task has its result. ``duration`` is in seconds; ``cause`` says who ended a cancelled one, else empty.
+
+    ``title`` is what the backend calls the task.
+    """
 
     time: float
     id: str
@@ -43,6 +46,7 @@ class TaskFinished:
     duration: float
     error: str = ""
     cause: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class LineConsole:
 
 def finished_event(at: float, task: Task, result: TaskResult, duration: float) -> TaskFinished:
     """A task's end as an event."""
-    return TaskFinished(at, task.id, task.type, result.outcome, duration, result.error, result.cause or "")
+    return TaskFinished(at, task.id, task.type, result.outcome, duration, result.error, result.cause or "", task.title)
 
 
 def summary_of(runner: Runner, at: float) -> Summary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -37,18 +37,22 @@ class _Columns:
     """Widths of the columns that name a task: as wide as what is in them, within reason."""
 
     type: int
-    id: int
+    name: int
 
     @classmethod
-    def of(cls, tasks: Iterable[RunningTask | TaskFinished], width: int) -> _Columns:
+    def of(cls, tasks: Sequence[RunningTask | TaskFinished], width: int) -> _Columns:
         wide = width >= _WIDE
-        shown = [(len(task.type), len(task.id)) for task in tasks]
-        longest_type, longest_id = max(s[0] for s in shown), max(s[1] for s in shown)
-        return cls(_within(longest_type, 8, 28 if wide else 14), _within(longest_id, 8, 36 if wide else 11))
+        shown = [(len(task.type), len(task.title or task.id)) for task in tasks]
+        longest_type, longest_name = max(s[0] for s in shown), max(s[1] for s in shown)
+        titled = any(task.title for task in tasks)
+        most = 36 if wide else 24 if titled else 11
+        return cls(_within(longest_type, 8, 28 if wide else 14), _within(longest_name, 8, most))
 
     def cells(self, task: RunningTask | TaskFinished) -> tuple[Text, Text]:
-        short = abbreviated(visible(task.id), self.id)
-        return cell(task.type, self.type, "bold"), cell(short, self.id, DIM)
+        if task.title:
+            return cell(task.type, self.type, "bold"), cell(task.title, self.name)
+        short = abbreviated(visible(task.id), self.name)
+        return cell(task.type, self.type, "bold"), cell(short, self.name, DIM)
 
 
 def _within(wanted: int, least: int, most: int) -> int:
@@ -72,7 +76,15 @@ def _running_row(task: RunningTask, columns: _Columns, width: int) -> Text:
         _progress(task),
         cell(duration(task.timeout), _DURATION, DIM),
     )
-    return _filled(left, _last_line(task.last_line), width, DIM)
+    return _filled(left, _steps(task) + _last_line(task.last_line), width, DIM)
+
+
+def _steps(task: RunningTask) -> str:
+    """How many of its steps are over."""
+    if not task.steps:
+        return ""
+    over = sum(step.status not in {"pending", "running"} for step in task.steps)
+    return f"{over}/{len(task.steps)} "
 
 
 def _progress(task: RunningTask) -> Text:

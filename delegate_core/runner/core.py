@@ -44,6 +44,7 @@ class Observers:
         self.task_claimed: Observer = plugins.observe("task_claimed")
         self.task_started: Observer = plugins.observe("task_started")
         self.task_logged: Observer = plugins.observe("task_logged")
+        self.task_progressed: Observer = plugins.observe("task_progressed")
         self.task_finished: Observer = plugins.observe("task_finished")
         self.runner_state: Observer = plugins.observe("runner_state")
 

@@ -19,7 +19,19 @@ from delegate_core.engines.engine import Engine
 from delegate_core.errors import StateError
 from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, TaskLog
-from delegate_core.model import CancelCause, Event, Gap, JsonValue, Outcome, Session, Task, TaskResult, Touch
+from delegate_core.model import (
+    CancelCause,
+    Event,
+    Gap,
+    JsonValue,
+    Outcome,
+    Session,
+    StepReport,
+    Task,
+    TaskResult,
+    Touch,
+    with_event,
+)
 from delegate_core.processes import ProcessIdentity
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
@@ -50,6 +62,8 @@ class Execution:
         self.duration = 0.0
         self.cause: CancelCause | None = None
         self.last_line = ""
+        self.steps: dict[int, StepReport] = {}
+        """How its steps stand, by number, if it has told of any."""
         self._scope: anyio.CancelScope | None = None
         self._context: TaskContext | None = None
         self._task_folder: Path | None = None
@@ -236,6 +250,8 @@ class Execution:
     async def progress(self, event: Event) -> None:
         """Tell the server of an event and journal the backend's new state before the task goes on."""
         if not isinstance(event, Touch):
+            self.steps = with_event(self.steps, event)
+            self.core.observers.task_progressed(task=self.task, event=event)
             await self.core.journal.progressing(self.number)
         await self._save(
             await self._ask(lambda: self.core.backend.progress(self.session, self.task, event, self._save), "progress")

@@ -358,9 +358,12 @@ class Runner:
                     timeout=one.timeout,
                     last_line=one.last_line,
                     cancelling=one.cause is not None,
+                    title=one.task.title,
+                    steps=tuple(one.steps.values()),
                 )
                 for one in executions
             ),
+            polls=counters.polls if counters else 0,
             claimed=counters.claimed if counters else 0,
             finished=dict(counters.finished) if counters else {},
             delivered=counters.delivered if counters else 0,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from delegate_core.model import StepReport
+
 __all__ = ["RunningTask", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunningTask:
-    """A task without a result. ``elapsed`` and ``timeout`` are seconds; ``elapsed`` is None before it started."""
+    """A task without a result. ``elapsed`` and ``timeout`` are seconds; ``elapsed`` is None before it started.
+
+    ``title`` is what the backend calls it, ``steps`` are those of a pipeline as they stand.
+    """
 
     id: str
     type: str
@@ -17,6 +22,8 @@ class RunningTask:
     timeout: float
     last_line: str
     cancelling: bool
+    title: str = ""
+    steps: tuple[StepReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Snapshot:
     trouble: str
     holds: tuple[str, ...]
     running: tuple[RunningTask, ...]
+    polls: int
     claimed: int
     finished: dict[str, int]
     delivered: int

@@ -3,7 +3,7 @@
 import socket
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, SecretStr
 
 from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration
@@ -42,6 +42,9 @@ class RunnerSettings(Settings):
         disabled_plugins: installed plugins to leave out.
         strict: refuse to start with a broken plugin.
         log_level: of the runner's own log.
+        status: where health, metrics and the dashboard are served, HOST:PORT; port 0 is a free one, off serves nothing.
+        status_user: who may look besides the owner of the state folder, with status_password.
+        status_password: of status_user; without it only the token in the state folder opens the pages.
     """
 
     backend: str | None = None
@@ -69,3 +72,6 @@ class RunnerSettings(Settings):
     disabled_plugins: Annotated[tuple[str, ...], Flag("disable-plugin")] = ()
     strict: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    status: str = "127.0.0.1:0"
+    status_user: str = "admin"
+    status_password: SecretStr = SecretStr("")

@@ -64,6 +64,7 @@ _SNAPSHOT = Snapshot(
     trouble="",
     holds=(),
     running=_RUNNING,
+    polls=0,
     claimed=1259,
     finished={"succeeded": 1204, "failed": 31, "timed_out": 3, "cancelled": 14, "rejected": 1},
     delivered=1252,

@@ -59,6 +59,7 @@ def _snapshot(**changes: Any) -> Snapshot:
         trouble="",
         holds=(),
         running=(),
+        polls=0,
         claimed=0,
         finished={},
         delivered=0,

@@ -125,6 +125,7 @@ def _task(book: StageBook, saving: Saving, details: Details) -> DroneTask:
         id=str(stage.id),
         type=stage.type or "docker",
         data={"repo": details.repository.slug, "build": build.number, "stage": stage.name},
+        title=f"{details.repository.slug} #{build.number} {stage.name}",
         timeout=_timeout(details),
         masks=tuple(dict.fromkeys(_masks(details))),
         state=book.record.plain(),

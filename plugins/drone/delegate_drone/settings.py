@@ -120,6 +120,9 @@ class DroneSettings(Settings):
         "name": Environment("DRONE_RUNNER_NAME", "DRONE_MACHINE"),
         "capacity": Environment("DRONE_RUNNER_CAPACITY"),
         "insecure": Environment("DRONE_RPC_SKIP_VERIFY"),
+        "status": Environment("DRONE_HTTP_BIND", "DRONE_SERVER_PORT"),
+        "status_user": Environment("DRONE_UI_USERNAME"),
+        "status_password": Environment("DRONE_UI_PASSWORD"),
     }
 
     server: Annotated[str, Environment("DRONE_RPC_HOST")] = ""

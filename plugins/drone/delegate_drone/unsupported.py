@@ -11,10 +11,11 @@ from delegate_drone.settings import DroneSettings
 __all__ = ["unsupported"]
 
 _REASONS = {
-    "DRONE_UI_": "there is no dashboard to log in to: see the console, or `delegate tasks`",
-    "DRONE_HTTP_": "this runner serves no pages: see the console, or `delegate tasks`",
-    "DRONE_SERVER_": "this runner serves no pages; the server to connect to is DRONE_RPC_HOST",
-    "DRONE_ACME_": "this runner serves no pages, so it needs no certificate",
+    "DRONE_UI_DISABLE": "DELEGATE_STATUS=off serves no dashboard",
+    "DRONE_UI_": "the dashboard has a user and a password, and nothing else of that kind",
+    "DRONE_HTTP_": "of the pages that are served only the address can be chosen, with DRONE_HTTP_BIND",
+    "DRONE_SERVER_": "of the pages that are served only the address can be chosen; the server is DRONE_RPC_HOST",
+    "DRONE_ACME_": "the pages are served without a certificate: put a proxy before them",
     "DRONE_TMATE_": "there are no debug sessions; run the pipeline at your own terminal with `delegate exec`",
     "DRONE_LOG_FILE": "the log goes to the standard output: let the service manager keep it",
     "DRONE_RUNNER_DEVICES": "it never had an effect; name devices in the pipeline",

@@ -10,9 +10,9 @@ from delegate_drone.unsupported import unsupported
 @pytest.mark.parametrize(
     ("name", "cure"),
     [
-        ("DRONE_UI_PASSWORD", "no dashboard"),
+        ("DRONE_UI_REALM", "a user and a password"),
         ("DRONE_TMATE_ENABLED", "delegate exec"),
-        ("DRONE_ACME_ENABLED", "no certificate"),
+        ("DRONE_ACME_ENABLED", "put a proxy before them"),
         ("DRONE_LOG_FILE_MAX_AGE", "service manager"),
         ("DRONE_DEFER_TAIL_LOG", "always waited for"),
         ("DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUME", "did you mean DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES?"),
@@ -35,7 +35,8 @@ def test_known_empty_and_foreign_variables_are_passed_over() -> None:
         "DRONE_MACHINE": "a",
         "DRONE_RUNNER_CAPACITY": "2",
         "DRONE_LIMIT_MEM_SWAP": "2",
-        "DRONE_UI_PASSWORD": "",
+        "DRONE_UI_PASSWORD": "secret",
+        "DRONE_HTTP_BIND": ":3000",
         "DRONE_RUNNER_HOSTNAME": "of a build",
         "DRONE_BUILD_NUMBER": "1",
         "DRONE_GITHUB_CLIENT_ID": "of the server",
@@ -45,5 +46,5 @@ def test_known_empty_and_foreign_variables_are_passed_over() -> None:
 
 
 def test_they_come_in_the_order_of_their_names() -> None:
-    lines = unsupported({"DRONE_UI_REALM": "x", "DRONE_HTTP_BIND": "x"})
-    assert [line.split()[0] for line in lines] == ["DRONE_HTTP_BIND", "DRONE_UI_REALM"]
+    lines = unsupported({"DRONE_UI_REALM": "x", "DRONE_HTTP_HOST": "x"})
+    assert [line.split()[0] for line in lines] == ["DRONE_HTTP_HOST", "DRONE_UI_REALM"]

@@ -1,0 +1,181 @@
+"""Asking a running runner for its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import ValidationError
+
+from delegate_core.console.events import LogEvent, TaskFinished
+from delegate_core.console.view import View
+from delegate_core.errors import DelegateError
+from delegate_core.model import StepReport
+from delegate_core.runner.snapshot import RunningTask, Snapshot
+from delegate_core.status.report import StatusReport, StepPart, TaskPart
+
+__all__ = ["RemoteStatus", "StatusUnavailable", "target"]
+
+_TIMEOUT: Final = 5.0
+_SHOWN: Final = frozenset({"warning", "error", "critical"})
+
+_TOKEN = "DELEGATE_STATUS_TOKEN"  # noqa: S105 - the variable's name
+
+
+class StatusUnavailable(DelegateError):
+    """The runner does not answer, or not with a status. The text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a status is served, and what opens it: a token, or a user with a password."""
+
+    url: str
+    token: str = field(default="", repr=False)
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def target(url: str, environ: Mapping[str, str]) -> Target:
+    """From an address as a person gives it: ``http://user:password@host:port``, or with the token in a variable.
+
+    Raises:
+        StatusUnavailable: it is no address.
+    """
+    whole = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(whole)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise StatusUnavailable(f"{url.rpartition('@')[2]!r} is no address: write it as http://host:port")
+    bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return Target(bare, environ.get(_TOKEN, ""), parts.username or "", parts.password or "")
+
+
+class RemoteStatus:
+    """A connection to one runner's status server.
+
+    Args:
+        where: its address and what opens it.
+    """
+
+    def __init__(self, where: Target) -> None:
+        self._where = where
+        headers = {"Authorization": f"Bearer {where.token}"} if where.token else {}
+        auth = (where.user, where.password) if where.password else None
+        # A status server is near: no proxy lies between, whatever the environment says of the world outside.
+        self._client = httpx.AsyncClient(
+            base_url=where.url, headers=headers, auth=auth, timeout=_TIMEOUT, trust_env=False
+        )
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before the first question."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+    async def report(self) -> StatusReport:
+        """The runner's state now.
+
+        Raises:
+            StatusUnavailable: it does not say.
+        """
+        try:
+            return StatusReport.model_validate_json((await self._get("/status.json")).content)
+        except ValidationError:
+            raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status") from None
+
+    async def warnings(self) -> tuple[LogEvent, ...]:
+        """Warnings and errors of its own log, the latest last.
+
+        Raises:
+            StatusUnavailable: it does not say.
+        """
+        try:
+            records = (await self._get("/log.json")).json()["records"]
+            return tuple(LogEvent(**record) for record in records if record["level"] in _SHOWN)
+        except (ValueError, KeyError, TypeError):
+            raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status") from None
+
+    async def _get(self, path: str) -> httpx.Response:
+        try:
+            reply = await self._client.get(path)
+        except httpx.HTTPError as error:
+            raise StatusUnavailable(
+                f"{self._where.url} does not answer: {str(error) or type(error).__name__}"
+            ) from None
+        if reply.status_code == 401:
+            raise StatusUnavailable(
+                f"{self._where.url} wants a token or a password: set {_TOKEN}, or write http://user:password@host:port"
+            )
+        if reply.status_code != 200:
+            raise StatusUnavailable(
+                f"{self._where.url} answers {reply.status_code}: is a runner's status served there?"
+            )
+        return reply
+
+
+def view_of(report: StatusReport, warnings: tuple[LogEvent, ...]) -> View:
+    """The same as the runner's own console would draw it."""
+    return View(report.runner.backend, _snapshot(report), tuple(map(_finished, report.recent)), warnings)
+
+
+def _snapshot(report: StatusReport) -> Snapshot:
+    runner, connection, totals = report.runner, report.connection, report.totals
+    return Snapshot(
+        name=runner.name,
+        state=runner.state,
+        reason=runner.reason,
+        session=runner.session,
+        capacity=report.slots.capacity,
+        used=report.slots.used,
+        uptime=runner.uptime,
+        since_heartbeat=connection.since_heartbeat,
+        since_poll=connection.since_poll,
+        since_contact=connection.since_contact,
+        ready=report.ready,
+        trouble=connection.trouble,
+        holds=report.slots.holds,
+        running=tuple(_running(task, report.time) for task in report.running),
+        polls=0,
+        claimed=totals.claimed,
+        finished=totals.finished,
+        delivered=totals.delivered,
+        undeliverable=totals.undeliverable,
+        backlog=totals.backlog,
+        abandoned_threads=totals.abandoned_threads,
+        logs_open=totals.logs_open,
+    )
+
+
+def _running(task: TaskPart, now: float) -> RunningTask:
+    return RunningTask(
+        id=task.id,
+        type=task.type,
+        elapsed=None if task.started is None else max(0.0, now - task.started),
+        timeout=task.timeout or 0.0,
+        last_line=task.last_line,
+        cancelling=task.cancelling,
+        title=task.title,
+        steps=tuple(map(_step, task.steps)),
+    )
+
+
+def _step(step: StepPart) -> StepReport:
+    return StepReport(step.number, step.name, step.status, step.exit_code, step.error, step.started, step.stopped)
+
+
+def _finished(task: TaskPart) -> TaskFinished:
+    ended = task.finished or 0.0
+    began = task.started or ended
+    return TaskFinished(ended, task.id, task.type, task.outcome, ended - began, task.error, task.cause, task.title)

@@ -1,0 +1,167 @@
+"""What a runner counts and measures, in Prometheus' words: a plugin that is told of tasks, and asks for the rest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from delegate_core.logs import LogLine
+from delegate_core.markers import hookimpl
+from delegate_core.model import Offer, Task, TaskResult
+from delegate_core.runner.snapshot import Snapshot
+
+__all__ = ["Metrics"]
+
+_MASK = "******"
+
+_DURATIONS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400)
+_WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_OFFERS = 10_000
+"""Offers whose time is remembered: most of what a server offers to many runners is claimed by another."""
+
+_STATES = ("registering", "running", "paused", "draining", "stopping", "stopped")
+
+
+class Metrics:
+    """The metrics of one runner; two in one process share nothing.
+
+    Args:
+        backend: name of the control plane's plugin.
+        snapshot: asks the runner how it is; None before there is one.
+        clock: seconds on a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        snapshot: Callable[[], Snapshot | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._offered: dict[str, float] = {}
+        self._started: set[str] = set()
+        self._registry = registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Present(backend, snapshot))
+        self._tasks = Counter("delegate_tasks", "Tasks that have a result.", ["type", "outcome"], registry=registry)
+        self._claims = Counter("delegate_tasks_claimed", "Tasks that were claimed.", ["type"], registry=registry)
+        self._running = Gauge("delegate_tasks_running", "Tasks whose handler runs.", ["type"], registry=registry)
+        self._seconds = Histogram(
+            "delegate_task_duration_seconds",
+            "From a handler's start to its end.",
+            ["type"],
+            buckets=_DURATIONS,
+            registry=registry,
+        )
+        self._pickup = Histogram(
+            "delegate_task_pickup_seconds",
+            "From the server's offer to the handler's start.",
+            ["type"],
+            buckets=_WAITS,
+            registry=registry,
+        )
+        self._bytes = Counter("delegate_log_bytes", "Bytes that tasks printed, masked.", registry=registry)
+        self._lines = Counter("delegate_log_lines", "Lines that tasks printed.", registry=registry)
+        self._masked = Counter("delegate_log_masked", "Secrets hidden in what tasks printed.", registry=registry)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self._registry)
+
+    # ------------------------------------------------------------------ being told
+
+    @hookimpl
+    def accept_task(self, offer: Offer) -> None:
+        """Not a veto: this is when an offer is first seen."""
+        with self._lock:
+            self._offered.setdefault(offer.task_id, self._clock())
+            while len(self._offered) > _OFFERS:
+                del self._offered[next(iter(self._offered))]
+
+    @hookimpl
+    def task_claimed(self, task: Task) -> None:
+        """Count it."""
+        self._claims.labels(task.type).inc()
+
+    @hookimpl
+    def task_started(self, task: Task) -> None:
+        """It was picked up."""
+        with self._lock:
+            offered = self._offered.pop(task.id, None)
+            self._started.add(task.id)
+        if offered is not None:
+            self._pickup.labels(task.type).observe(self._clock() - offered)
+        self._running.labels(task.type).inc()
+
+    @hookimpl
+    def task_logged(self, line: LogLine) -> None:
+        """Count what it printed."""
+        self._lines.inc()
+        self._bytes.inc(line.size)
+        if masked := line.text.count(_MASK):
+            self._masked.inc(masked)
+
+    @hookimpl
+    def task_finished(self, task: Task, result: TaskResult, duration: float) -> None:
+        """Count its outcome."""
+        self._tasks.labels(task.type, result.outcome.value).inc()
+        with self._lock:
+            ran = task.id in self._started
+            self._started.discard(task.id)
+        if ran:
+            self._running.labels(task.type).dec()
+            self._seconds.labels(task.type).observe(duration)
+
+
+class _Present(Collector):
+    """What the runner's snapshot says at the moment it is asked."""
+
+    def __init__(self, backend: str, snapshot: Callable[[], Snapshot | None]) -> None:
+        self._backend = backend
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterable[Metric]:
+        """One family a figure."""
+        now = self._snapshot()
+        if now is None:
+            return
+        info = GaugeMetricFamily("delegate_info", "The runner.", labels=["name", "version", "backend"])
+        info.add_metric([now.name, version("delegate-core"), self._backend], 1)
+        yield info
+        state = GaugeMetricFamily("delegate_state", "1 for the state that the runner is in.", labels=["state"])
+        for name in _STATES:
+            state.add_metric([name], float(name == now.state))
+        yield state
+        for name, text, value in _gauges(now):
+            if value is not None:
+                yield GaugeMetricFamily(name, text, value=value)
+        for name, text, count in _counters(now):
+            yield CounterMetricFamily(name, text, value=count)
+
+
+def _gauges(now: Snapshot) -> Iterable[tuple[str, str, float | None]]:
+    yield "delegate_ready", "1 if the runner takes tasks and a call to the server has succeeded lately.", now.ready
+    yield "delegate_uptime_seconds", "Since the start.", now.uptime
+    yield "delegate_slots", "Tasks that may run at once.", now.capacity
+    yield "delegate_slots_used", "Slots that are taken.", now.used
+    yield "delegate_holds", "Reasons for which no task is taken at present.", len(now.holds)
+    yield "delegate_since_contact_seconds", "Since the last call to the server that succeeded.", now.since_contact
+    yield "delegate_since_poll_seconds", "Since the server was last asked for tasks.", now.since_poll
+    yield "delegate_since_heartbeat_seconds", "Since the last heartbeat.", now.since_heartbeat
+    yield "delegate_results_backlog", "Results that the server has not got yet.", now.backlog
+    yield "delegate_results_undeliverable", "Results that can never be delivered.", now.undeliverable
+    yield "delegate_logs_open", "Logs that are being sent.", now.logs_open
+    yield "delegate_threads_abandoned", "Threads of handlers that outlived their task.", now.abandoned_threads
+
+
+def _counters(now: Snapshot) -> Iterable[tuple[str, str, int]]:
+    yield "delegate_polls", "How often the server answered when asked for tasks.", now.polls
+    yield "delegate_results_delivered", "Results that the server has taken.", now.delivered

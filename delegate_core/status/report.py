@@ -1,0 +1,209 @@
+"""``/status.json``: a runner's state for programs. Its schema is versioned: fields are added, never changed.
+
+Times are seconds since 1970, durations and ages seconds; null where nothing has happened yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from pydantic import BaseModel, ConfigDict
+
+from delegate_core.model import StepReport
+from delegate_core.runner.snapshot import Snapshot
+from delegate_core.status.activity import Activity, ShownTask
+from delegate_core.status.readiness import Readiness, readiness
+
+__all__ = ["SCHEMA_VERSION", "StatusReport", "report"]
+
+SCHEMA_VERSION = 1
+
+_LONGEST_LINE = 500
+"""Characters of a task's last line."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class RunnerPart(_Part):
+    """The runner as a whole. ``reason`` says why it is in its ``state``."""
+
+    name: str
+    version: str
+    backend: str
+    session: str
+    state: str
+    reason: str
+    uptime: float
+
+
+class ConnectionPart(_Part):
+    """The connection to the control plane. ``trouble`` is the last fault, empty when all is well."""
+
+    since_contact: float | None
+    since_poll: float | None
+    since_heartbeat: float | None
+    trouble: str
+
+
+class SlotsPart(_Part):
+    """The slots. ``holds`` are the reasons why nothing is taken at present."""
+
+    capacity: int
+    used: int
+    holds: tuple[str, ...]
+
+
+class TotalsPart(_Part):
+    """What has happened since the start; ``finished`` counts by outcome, ``backlog`` is not delivered yet."""
+
+    claimed: int
+    finished: dict[str, int]
+    delivered: int
+    undeliverable: int
+    backlog: int
+    logs_open: int
+    abandoned_threads: int
+
+
+class StepPart(_Part):
+    """A step of a pipeline. ``status`` is the pipeline's own word."""
+
+    number: int
+    name: str
+    status: str
+    exit_code: int
+    error: str
+    started: float | None
+    stopped: float | None
+    depends_on: tuple[str, ...]
+
+
+class TaskPart(_Part):
+    """A task; ``title`` is what the backend calls it, ``outcome`` is empty while it has none, ``lines`` are counted.
+
+    Its data is not here: it may hold secrets.
+    """
+
+    id: str
+    type: str
+    title: str
+    claimed: float | None
+    started: float | None
+    finished: float | None
+    timeout: float | None
+    cancelling: bool
+    outcome: str
+    error: str
+    cause: str
+    lines: int
+    last_line: str
+    steps: tuple[StepPart, ...]
+
+
+class StatusReport(_Part):
+    """All of it."""
+
+    schema_version: int = SCHEMA_VERSION
+    time: float
+    runner: RunnerPart
+    ready: bool
+    ready_reason: str
+    waiting: str
+    connection: ConnectionPart
+    slots: SlotsPart
+    totals: TotalsPart
+    running: tuple[TaskPart, ...]
+    recent: tuple[TaskPart, ...]
+
+
+def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> StatusReport:
+    """A runner's state at this moment, as `Runner.snapshot` and what was observed tell it."""
+    ready = readiness(snapshot)
+    return StatusReport(
+        time=now,
+        runner=RunnerPart(
+            name=snapshot.name,
+            version=version("delegate-core"),
+            backend=backend,
+            session=snapshot.session,
+            state=snapshot.state,
+            reason=snapshot.reason,
+            uptime=snapshot.uptime,
+        ),
+        ready=ready.ready,
+        ready_reason=ready.reason,
+        waiting=_waiting(snapshot, ready),
+        connection=ConnectionPart(
+            since_contact=snapshot.since_contact,
+            since_poll=snapshot.since_poll,
+            since_heartbeat=snapshot.since_heartbeat,
+            trouble=snapshot.trouble,
+        ),
+        slots=SlotsPart(capacity=snapshot.capacity, used=snapshot.used, holds=snapshot.holds),
+        totals=TotalsPart(
+            claimed=snapshot.claimed,
+            finished=snapshot.finished,
+            delivered=snapshot.delivered,
+            undeliverable=snapshot.undeliverable,
+            backlog=snapshot.backlog,
+            logs_open=snapshot.logs_open,
+            abandoned_threads=snapshot.abandoned_threads,
+        ),
+        running=tuple(_running(snapshot, activity)),
+        recent=tuple(_task(task) for task in activity.recent()),
+    )
+
+
+def _waiting(snapshot: Snapshot, ready: Readiness) -> str:
+    """Why nothing happens, where nothing does."""
+    if snapshot.running:
+        return ""
+    if not ready.ready:
+        return ready.reason
+    return snapshot.holds[0] if snapshot.holds else "no task for this runner on the server"
+
+
+def _running(snapshot: Snapshot, activity: Activity) -> Iterable[TaskPart]:
+    known = {task.id: task for task in activity.running()}
+    for one in snapshot.running:
+        shown = known.get(one.id) or ShownTask(one.id, one.type)
+        yield _task(shown, timeout=one.timeout, cancelling=one.cancelling, last_line=one.last_line)
+
+
+def _task(
+    task: ShownTask, *, timeout: float | None = None, cancelling: bool = False, last_line: str | None = None
+) -> TaskPart:
+    if last_line is None:
+        last_line = task.tail[-1].text if task.tail else ""
+    return TaskPart(
+        id=task.id,
+        type=task.type,
+        title=task.title,
+        claimed=task.claimed,
+        started=task.started,
+        finished=task.finished,
+        timeout=timeout,
+        cancelling=cancelling,
+        outcome=task.outcome,
+        error=task.error,
+        cause=task.cause,
+        lines=task.lines,
+        last_line=last_line[:_LONGEST_LINE],
+        steps=tuple(_step(step) for _, step in sorted(task.steps.items())),
+    )
+
+
+def _step(step: StepReport) -> StepPart:
+    return StepPart(
+        number=step.number,
+        name=step.name,
+        status=step.status,
+        exit_code=step.exit_code,
+        error=step.error,
+        started=step.started,
+        stopped=step.stopped,
+        depends_on=tuple(step.detail.get("depends_on") or ()),
+    )

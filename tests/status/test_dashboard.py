@@ -1,0 +1,128 @@
+"""The dashboard in a real browser: what people see, by mouse and by keyboard, in light and dark."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from tests.status.observed import Observed, observed
+
+_CHROMIUM = shutil.which("chromium")
+_QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+pytestmark = pytest.mark.skipif(
+    _CHROMIUM is None and not os.environ.get("DELEGATE_REQUIRE_BROWSER"),
+    reason="no chromium on the path; DELEGATE_REQUIRE_BROWSER=1 makes that a failure",
+)
+
+
+@asynccontextmanager
+async def opened(it: Observed, scheme: str = "light") -> AsyncIterator[Page]:
+    """The dashboard in a browser whose owner has the token. A complaint of the page fails the test."""
+    assert _CHROMIUM is not None, "DELEGATE_REQUIRE_BROWSER is set, and there is no chromium on the path"
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_QUIET))
+        context = await browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
+        page = await context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("dialog", lambda dialog: dialog.accept())
+        await page.goto(f"{it.address.url}/?token={it.address.token}")
+        await expect(page.locator("#state")).to_have_text("running")
+        yield page
+        await browser.close()
+    assert complaints == []
+
+
+async def test_running_and_finished_tasks_are_shown_as_they_come_and_go(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it, opened(it) as page:
+        await expect(page.locator("#running td.empty")).to_have_text("nothing: no task for this runner on the server")
+        assert "token" not in page.url
+        task = it.server.submit("steps")
+        row = page.locator("#running tbody tr")
+        await expect(row).to_contain_text(task)
+        await expect(row).to_contain_text("1/2")
+        it.release.set()
+        await expect(page.locator("#recent tbody tr").first).to_contain_text("succeeded")
+        await expect(page.locator("#running td.empty")).to_be_visible()
+
+
+async def test_a_task_shows_its_steps_and_its_log_with_colours_and_no_markup_of_its_own(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it, opened(it) as page:
+        it.server.submit("steps")
+        await page.locator("#running a").click()
+        await expect(page.locator("#steps li")).to_have_text(["buildsuccess 1.0s", "unit testspending "])
+        line = page.locator("#log div").first
+        await expect(line).to_have_text("build: compiled <b>\n")
+        await expect(line.locator("span.a32")).to_have_text("compiled")
+        assert await page.locator("#log b").count() == 0
+        await page.locator("#cancel").click()
+        await expect(page.locator("#task-facts")).to_contain_text("cancelled")
+
+
+async def test_the_keyboard_reaches_tasks_and_orders(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it, opened(it) as page:
+        task = it.server.submit("steps")
+        await expect(page.locator("#running a")).to_be_visible()
+        reached = []
+        for _ in range(5):
+            await page.keyboard.press("Tab")
+            reached.append(await page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+        assert reached == ["Skip to the tasks", "delegate build-7", "pause", "drain", task]
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#task-title")).to_be_focused()
+        await page.locator("#pause").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#state")).to_have_text("paused")
+        await expect(page.locator("#alert")).to_contain_text("paused by the operator")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_texts_stand_out_from_what_is_behind_them(tmp_path: Path, scheme: str) -> None:
+    """The contrast of every visible text is at least 4.5 to 1 (WCAG 2, level AA)."""
+    async with observed(tmp_path) as it, opened(it, scheme) as page:
+        it.server.submit("steps")
+        it.server.submit("broken")
+        await expect(page.locator("#recent tbody tr").first).to_contain_text("failed")
+        weak = await page.evaluate(_CONTRAST)
+        await page.locator("#running a").click()
+        await expect(page.locator("#log div").first).to_be_visible()
+        assert weak + await page.evaluate(_CONTRAST) == []
+
+
+_CONTRAST = """() => {
+  const parts = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = parts(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const weak = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!own || !node.checkVisibility() || node.disabled || node.closest(".skip")) continue;
+    const [a, b] = [light(parts(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) weak.push(`${node.tagName} ${node.textContent.slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return weak;
+}"""
