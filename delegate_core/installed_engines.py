@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from delegate_core.engines.contribution import EngineSetup, OpenEngine, StepEngine
 from delegate_core.errors import PluginError
 from delegate_core.plugins import contribution, installed
-from delegate_core.settings import RunnerSettings, Settings, load
+from delegate_core.settings import Origin, RunnerSettings, Settings, load
 
 __all__ = ["ConfiguredEngine", "configured_engines", "engine_offers", "flag_prefix"]
 
@@ -26,11 +26,13 @@ class ConfiguredEngine:
         offer: the engine.
         settings: an instance of its settings model, or None.
         warnings: of loading them, a line each.
+        origins: of the values that were given.
     """
 
     offer: StepEngine
     settings: Settings | None
     warnings: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def open(self, owner: str, doubt: Callable[[], object] = lambda: None) -> AbstractAsyncContextManager[OpenEngine]:
         """Open it for this owner; see `EngineSetup`."""
@@ -96,7 +98,7 @@ def _configured(
     prefix = flag_prefix(offer.name)
     own = {name.removeprefix(prefix): value for name, value in flags.items() if name.startswith(prefix)}
     loaded = load(offer.settings, flags=own, environ=environ, file=file, table=offer.name, others=others)
-    return ConfiguredEngine(offer, loaded.values, loaded.warnings)
+    return ConfiguredEngine(offer, loaded.values, loaded.warnings, loaded.origins)
 
 
 def _modules(disabled: Collection[str], named: Iterable[str]) -> Iterator[ModuleType]:

@@ -20,6 +20,10 @@ Options = Annotated[
 StateDir = Annotated[Path | None, typer.Option("--state-dir", help="The runner's state folder.")]
 BackendName = Annotated[str | None, typer.Option("--backend", help="The runner's backend, for its default folder.")]
 RunnerName = Annotated[str | None, typer.Option("--name", help="The runner's name, for its default folder.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The settings file; default: ./delegate.toml, or the user's.")
+]
+Wanted = Annotated[str | None, typer.Option("--backend", help="The backend, where the settings do not name it.")]
 TaskId = Annotated[str, typer.Argument(help="The task's id, or how it begins.")]
 
 _RUN = """Run a runner against a control plane.
@@ -66,6 +70,11 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     for name, function in (("list", tasks_list), ("show", tasks_show), ("logs", tasks_logs)):
         tasks.command(name)(function)
     app.add_typer(tasks, name="tasks")
+    config = typer.Typer(help="Look at a runner's settings.", no_args_is_help=True, rich_markup_mode=None)
+    for name, function in (("show", config_show), ("check", config_check), ("init", config_init)):
+        config.command(name)(function)
+    config.command("schema")(config_schema)
+    app.add_typer(config, name="config")
     own = {*(each.name or "" for each in app.registered_commands), *(each.name or "" for each in app.registered_groups)}
     add_commands(app, command, frozenset(own))
     return typer.main.get_command(app)
@@ -214,6 +223,59 @@ def plugins_list(json_: Annotated[bool, typer.Option("--json", help="Print JSON.
     from delegate_core.cli.listing import list_plugins  # noqa: PLC0415
 
     raise typer.Exit(list_plugins(as_json=json_))
+
+
+def config_show(
+    config: Config = None,
+    backend: Wanted = None,
+    given: Annotated[bool, typer.Option("--given", help="Only what is not left to its default.")] = False,  # noqa: FBT002 - a flag
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show each setting, its value, and the flag, variable or line of the file that it came from. Secrets are hidden.
+
+    \b
+        delegate config show --backend drone --given
+    """
+    from delegate_core.cli import config as settings  # noqa: PLC0415
+
+    raise typer.Exit(settings.show(config, backend, given=given, as_json=json_))
+
+
+def config_check(config: Config = None, backend: Wanted = None) -> None:
+    """Say whether a runner could be started with the settings file and the environment.
+
+    \b
+        delegate config check --config /etc/delegate/delegate.toml
+    """
+    from delegate_core.cli import config as settings  # noqa: PLC0415
+
+    raise typer.Exit(settings.check(config, backend))
+
+
+def config_init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("delegate.toml"),
+    backend: Wanted = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Write a settings file in which every setting is explained, and commented out.
+
+    \b
+        delegate config init --backend harness
+    """
+    from delegate_core.cli import config as settings  # noqa: PLC0415
+
+    raise typer.Exit(settings.init(file, backend, force=force))
+
+
+def config_schema() -> None:
+    """Print the JSON schema of the settings file, for editors.
+
+    \b
+        delegate config schema > delegate.schema.json
+    """
+    from delegate_core.cli import config as settings  # noqa: PLC0415
+
+    raise typer.Exit(settings.schema())
 
 
 def tasks_list(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from pydantic import ByteSize
+from pydantic import ByteSize, SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
-from delegate_core.settings import Setting, Settings, format_duration, settings_of
+from delegate_core.settings import Setting, Settings, settings_of
+from delegate_core.settings.describing import default_of, helps, written
 
 __all__ = ["parameters"]
-
-_ATTRIBUTE = re.compile(r"^\s{4}(\w+): (.+(?:\n\s{5,}.+)*)$", re.MULTILINE)
 
 
 def parameters(model: type[Settings], skip: Iterable[str] = (), prefix: str = "") -> list[inspect.Parameter]:
@@ -25,16 +22,16 @@ def parameters(model: type[Settings], skip: Iterable[str] = (), prefix: str = ""
 
     Their names begin with ``prefix``, which no user sees: it tells models apart that have a field of the same name.
     """
-    helps = dict(_ATTRIBUTE.findall(inspect.getdoc(model) or ""))
+    texts = helps(model)
     return [
-        _parameter(setting, model.model_fields[name], helps, prefix)
+        _parameter(setting, model, texts.get(name, ""), prefix)
         for name, setting in settings_of(model).items()
         if name not in skip and (setting.from_file or not setting.secret)
     ]
 
 
-def _parameter(setting: Setting, field: FieldInfo, helps: Mapping[str, str], prefix: str) -> inspect.Parameter:
-    text = " ".join(helps.get(setting.name, "").replace("``", "").split())
+def _parameter(setting: Setting, model: type[Settings], text: str, prefix: str) -> inspect.Parameter:
+    field = model.model_fields[setting.name]
     variant = setting.file_variant
     if variant is not None:
         # A secret on the command line would be in every process list, so there is no flag for the value itself.
@@ -43,7 +40,7 @@ def _parameter(setting: Setting, field: FieldInfo, helps: Mapping[str, str], pre
     if field.annotation is bool:
         option = typer.Option(f"{setting.flag}/--no-{setting.flag[2:]}", help=_sentence(text), show_default=False)
         return _keyword(prefix + setting.name, bool | None, option)
-    text = _sentence(text) + _default(field)
+    text = _sentence(text) + _default(default_of(model, setting.name))
     option = typer.Option(setting.flag, help=text, metavar=_metavar(setting, field), show_default=False)
     return _keyword(prefix + setting.name, str | None if setting.shape == "one" else list[str] | None, option)
 
@@ -68,11 +65,8 @@ def _metavar(setting: Setting, field: FieldInfo) -> str:
     return next((name for kind, name in names.items() if kind in kinds), "TEXT")
 
 
-def _default(field: FieldInfo) -> str:
+def _default(value: Any) -> str:
     """The default as one would write it; nothing for those that are empty or made at run time."""
-    value = field.default
-    if value is PydanticUndefined or value is None or value in ((), {}, ""):
+    if value is None or value in ((), {}, "") or (isinstance(value, SecretStr) and not value.get_secret_value()):
         return ""
-    if isinstance(value, ByteSize):
-        return f" [default: {value.human_readable()}]"
-    return f" [default: {format_duration(value) if isinstance(value, float) else value}]"
+    return f" [default: {written(value).strip(chr(34))}]"

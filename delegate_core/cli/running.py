@@ -7,25 +7,22 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import anyio
 
+from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.console import Console, open_console
-from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
-from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
+from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
 from delegate_core.markers import hookimpl
-from delegate_core.plugins import backend_module, contribution, settings_model_of
+from delegate_core.plugins import contribution
 from delegate_core.runner import Runner
-from delegate_core.settings import RunnerSettings, Settings, find_file, load
 
-__all__ = ["Loaded", "in_event_loop", "make_runner", "run", "run_observed", "run_runner"]
+__all__ = ["in_event_loop", "make_runner", "run", "run_observed", "run_runner"]
 
 _log = logging.getLogger(__name__)
 
@@ -39,19 +36,10 @@ _LEFT = "left at the third signal; start this runner again to settle what it had
 _DEAF = "a handler does not heed its cancellation and was left; start this runner again to settle what it had claimed"
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A backend's module, and the settings of the runner, of the backend, and of the engines by their names."""
-
-    module: ModuleType
-    runner: RunnerSettings
-    backend: Settings | None
-    engines: Mapping[str, ConfiguredEngine]
-
-
 def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     """Run until drained; raises the `DelegateError` that it ended with."""
-    loaded = _load(config, flags)
+    loaded = load_all(config, flags)
+    print_warnings(loaded.warnings)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
     observation = Observation(loaded.runner, loaded.runner.backend or "")
     runner = make_runner(loaded, console, *observation.plugins)
@@ -96,50 +84,13 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
     os._exit(error.exit_code if error else 0)
 
 
-# ---------------------------------------------------------------------- settings
-
-
-def _load(config: Path | None, flags: Mapping[str, Any]) -> Loaded:
-    """The settings of the core, of the backend and of the engines; warnings are printed."""
-    file = find_file(config, os.environ, Path.cwd())
-    first = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
-    if first.backend is None:
-        raise SettingsError("no backend is named; add --backend harness, or see `delegate plugins list`")
-    module = backend_module(first.backend)
-    model = settings_model_of(module)
-    offers = engine_offers(disabled=first.disabled_plugins, named=first.plugins)
-    models: list[type[Settings]] = [offer.settings for offer in offers.values() if offer.settings is not None]
-    models += [model] if model is not None else []
-    core = load(
-        RunnerSettings,
-        flags=flags,
-        environ=os.environ,
-        file=file,
-        others=models,
-        aliases=model.runner_environment if model is not None else {},
-    )
-    engines = configured_engines(offers, environ=os.environ, file=file, flags=flags, others=models)
-    _warn([*core.warnings, *(warning for engine in engines.values() for warning in engine.warnings)])
-    if model is None:
-        return Loaded(module, core.values, None, engines)
-    others: list[type[Settings]] = [RunnerSettings, *models]
-    own = load(model, flags=flags, environ=os.environ, file=file, table=first.backend, others=others)
-    _warn(own.warnings)
-    return Loaded(module, core.values, own.values, engines)
-
-
-def _warn(warnings: Iterable[str]) -> None:
-    for warning in dict.fromkeys(warnings):
-        sys.stderr.write(f"delegate: warning: {warning}\n")
-
-
 async def run_observed(runner: Runner, console: Console, observation: Observation) -> None:
     """Run a runner under its console, with its status served."""
     async with observation.serving(runner):
         await run_runner(runner, console)
 
 
-def make_runner(loaded: Loaded, console: Console, *observers: object) -> Runner:
+def make_runner(loaded: AllSettings, console: Console, *observers: object) -> Runner:
     """The runner of these settings, with the installed plugins; the console observes it, and so do others."""
     backend = contribution(loaded.module, "create_backend", settings=loaded.backend)
     if backend is None:

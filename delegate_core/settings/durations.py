@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 __all__ = ["Duration", "PositiveDuration", "format_duration", "parse_duration"]
 
@@ -55,7 +55,11 @@ def _number(value: Any) -> float:
         raise ValueError(_EXPECTED) from None
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+_SCHEMA = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?(h|ms?|s)?)+\s*$"}]
+}
+
+Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(_SCHEMA)]
 """A length of time in seconds, 0 or more."""
 
 PositiveDuration = Annotated[Duration, Field(gt=0)]

@@ -3,7 +3,7 @@
 import socket
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr, WithJsonSchema
 
 from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration
@@ -11,6 +11,8 @@ from delegate_core.settings.naming import Flag
 from delegate_core.settings.paths import UserPath
 
 __all__ = ["RunnerSettings"]
+
+_SIZE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "examples": ["64KiB", "5MiB"]}]}
 
 
 class RunnerSettings(Settings):
@@ -62,7 +64,7 @@ class RunnerSettings(Settings):
     register_timeout: Duration = 60.0
     ready_within: PositiveDuration = 120.0
     durable: bool = False
-    log_limit: ByteSize = Field(ByteSize(5 * 1024 * 1024), ge=0)
+    log_limit: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(5 * 1024 * 1024), ge=0)
     ca_files: Annotated[tuple[UserPath, ...], Flag("ca-file")] = ()
     client_certificate: UserPath | None = None
     client_key: UserPath | None = None

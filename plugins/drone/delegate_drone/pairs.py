@@ -6,12 +6,24 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 __all__ = ["Pairs", "PathPairs", "SensitivePairs", "parse_pairs"]
 
 _NAME_END = re.compile("[:=]")
 _PATH_END = re.compile(":")
+
+
+_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+            {"type": "array", "items": {"type": ["string", "array"]}},
+            {"type": "string"},
+        ]
+    }
+)
+"""A table, a list of pairs, or one text."""
 
 
 def parse_pairs(text: str) -> dict[str, str]:
@@ -68,11 +80,11 @@ def _sensitive(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((name.strip(), text.strip()) for name, text in divided)
 
 
-Pairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_of_names)]
+Pairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_of_names), _SCHEMA]
 """Pairs of a name and a value; ``dict`` makes a mapping of them. A name holds no ``:`` and no ``=``, a value may."""
 
-PathPairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_of_paths)]
+PathPairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_of_paths), _SCHEMA]
 """Pairs of a path and what belongs to it, with a ``:`` between them: ``/cache:/var/cache:ro``."""
 
-SensitivePairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_sensitive)]
+SensitivePairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_sensitive), _SCHEMA]
 """As `Pairs`, for values that no message may show: what is no pair comes out with an empty name."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from delegate_core.errors import SettingsError
@@ -47,7 +47,11 @@ def _architecture() -> str:
     return _ARCHITECTURES.get(machine, "arm" if machine.startswith("arm") else machine)
 
 
-Size = Annotated[int, BeforeValidator(_size)]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "examples": ["512m", "1g"]}]}),
+]
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 
 

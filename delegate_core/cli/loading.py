@@ -1,0 +1,109 @@
+"""All settings of a runner: its own, its backend's and its engines', from flags, environment and file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from delegate_core.errors import SettingsError
+from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
+from delegate_core.plugins import backend_module, settings_model_of
+from delegate_core.settings import Loaded, Origin, RunnerSettings, Settings, find_file, load
+
+__all__ = ["AllSettings", "Table", "load_all", "print_warnings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One model's settings. ``name`` is that of its table in the file, empty for the runner's own."""
+
+    name: str
+    values: Settings
+    origins: Mapping[str, Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class AllSettings:
+    """What a runner is started with.
+
+    Attributes:
+        file: the settings file that was read, if any.
+        module: the backend's.
+        core: the runner's own settings.
+        own: the backend's; None: it has none.
+        engines: the engines, by name.
+    """
+
+    file: Path | None
+    module: ModuleType
+    core: Loaded[RunnerSettings]
+    own: Loaded[Settings] | None
+    engines: Mapping[str, ConfiguredEngine]
+
+    @property
+    def runner(self) -> RunnerSettings:
+        """The runner's own."""
+        return self.core.values
+
+    @property
+    def backend(self) -> Settings | None:
+        """The backend's."""
+        return self.own.values if self.own is not None else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of loading all of them, each once."""
+        of_engines = (warning for engine in self.engines.values() for warning in engine.warnings)
+        return tuple(dict.fromkeys([*self.core.warnings, *of_engines, *(self.own.warnings if self.own else ())]))
+
+    def tables(self) -> Iterator[Table]:
+        """Each model's settings, as the file has them."""
+        yield Table("", self.runner, self.core.origins)
+        if self.own is not None:
+            yield Table(self.runner.backend or "", self.own.values, self.own.origins)
+        for name, engine in self.engines.items():
+            if engine.settings is not None:
+                yield Table(name, engine.settings, engine.origins)
+
+
+def load_all(config: Path | None, flags: Mapping[str, Any]) -> AllSettings:
+    """The settings of the core, of the backend that is named, and of the installed engines.
+
+    Raises:
+        SettingsError: no backend is named, or something is wrong, all of it a line each.
+        PluginError: there is no such backend.
+    """
+    file = find_file(config, os.environ, Path.cwd())
+    first = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+    if first.backend is None:
+        raise SettingsError("no backend is named; add --backend harness, or see `delegate plugins list`")
+    module = backend_module(first.backend)
+    model = settings_model_of(module)
+    offers = engine_offers(disabled=first.disabled_plugins, named=first.plugins)
+    models: list[type[Settings]] = [offer.settings for offer in offers.values() if offer.settings is not None]
+    models += [model] if model is not None else []
+    core = load(
+        RunnerSettings,
+        flags=flags,
+        environ=os.environ,
+        file=file,
+        others=models,
+        aliases=model.runner_environment if model is not None else {},
+    )
+    engines = configured_engines(offers, environ=os.environ, file=file, flags=flags, others=models)
+    if model is None:
+        return AllSettings(file, module, core, None, engines)
+    others: list[type[Settings]] = [RunnerSettings, *models]
+    own = load(model, flags=flags, environ=os.environ, file=file, table=first.backend, others=others)
+    return AllSettings(file, module, core, own, engines)
+
+
+def print_warnings(warnings: Iterable[str]) -> None:
+    """For the person who started us."""
+    for warning in warnings:
+        sys.stderr.write(f"delegate: warning: {warning}\n")

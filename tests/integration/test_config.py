@@ -1,0 +1,113 @@
+"""``delegate config``: as a process, with files and variables as people have them."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from delegate_core.settings import RunnerSettings, settings_of
+from tests.integration.command import Command
+
+_SECRETS = {"DRONE_RPC_SECRET": "canary-secret", "DRONE_RUNNER_ENVIRON": "TOKEN:canary-variable"}
+
+
+async def test_each_setting_is_shown_with_its_value_and_origin_and_no_secret(delegate: Command) -> None:
+    (delegate.folder / "delegate.toml").write_text(
+        'backend = "drone"\ngrace = "3s"\n[drone]\nlabels = {disk = "ssd"}\n'
+    )
+    shown = await delegate(
+        "config", "show", "--json", DRONE_RPC_HOST="drone.example", DELEGATE_CAPACITY="7", **_SECRETS
+    )
+    assert shown.code == 0, shown.err
+    tables = json.loads(shown.out)
+    assert tables["runner"]["grace"] == {"value": '"3s"', "from": "delegate.toml line 2"}
+    assert tables["runner"]["capacity"] == {"value": "7", "from": "DELEGATE_CAPACITY"}
+    assert tables["runner"]["console"] == {"value": '"auto"', "from": "default"}
+    assert tables["drone"]["server"] == {"value": '"drone.example"', "from": "DRONE_RPC_HOST"}
+    assert tables["drone"]["secret"] == {"value": '"******"', "from": "DRONE_RPC_SECRET"}
+    assert tables["drone"]["environment"] == {"value": '"******"', "from": "DRONE_RUNNER_ENVIRON"}
+    assert tables["drone"]["labels"] == {"value": '[["disk", "ssd"]]', "from": "delegate.toml line 4 [drone]"}
+    assert "canary" not in shown.out
+
+
+async def test_for_people_it_is_a_table_and_can_leave_the_defaults_out(delegate: Command) -> None:
+    whole = await delegate("config", "show", "--backend", "drone", DRONE_RPC_HOST="drone.example", **_SECRETS)
+    given = await delegate(
+        "config", "show", "--backend", "drone", "--given", DRONE_RPC_HOST="drone.example", **_SECRETS
+    )
+    assert re.search(r"^drain_timeout +\"1m\" +default", whole.out, re.MULTILINE)
+    assert "drain_timeout" not in given.out
+    assert re.search(r"^\[drone\] .*\nserver +\"drone.example\" +DRONE_RPC_HOST", given.out, re.MULTILINE)
+
+
+async def test_a_check_names_everything_that_is_wrong_with_origin_and_cure(delegate: Command) -> None:
+    (delegate.folder / "delegate.toml").write_text('backend = "drone"\ngracee = "3s"\ncapacity = 0\n')
+    checked = await delegate("config", "check", DRONE_RPC_HOST="drone.example", **_SECRETS)
+    assert checked.code == 2
+    assert "gracee (delegate.toml line 2): there is no such setting: did you mean grace?" in checked.err
+    assert "capacity (delegate.toml line 3): 0: Input should be greater than or equal to 1" in checked.err
+
+
+async def test_a_check_of_good_settings_says_how_many_and_warns_of_strange_variables(delegate: Command) -> None:
+    checked = await delegate(
+        "config", "check", "--backend", "drone", DRONE_RPC_HOST="h", DELEGATE_GRAC="1s", **_SECRETS
+    )
+    assert checked.code == 0
+    assert "warning: DELEGATE_GRAC: there is no such setting: did you mean DELEGATE_GRACE?" in checked.out
+    assert "good for --backend drone: 4 settings given" in checked.out
+
+
+async def test_without_a_backend_it_says_how_to_name_one(delegate: Command) -> None:
+    checked = await delegate("config", "check")
+    assert (checked.code, "no backend is named" in checked.err) == (2, True)
+
+
+@pytest.mark.parametrize("backend", ["drone", "harness"])
+async def test_the_file_to_begin_with_is_good_also_with_every_default_uncommented(
+    delegate: Command, backend: str
+) -> None:
+    given = {
+        "drone": {"DRONE_RPC_HOST": "h", "DRONE_RPC_SECRET": "s"},
+        "harness": {"DELEGATE_ENDPOINT": "http://h", "DELEGATE_ACCOUNT_ID": "a", "DELEGATE_ACCOUNT_SECRET": "0" * 32},
+    }[backend]
+    written = await delegate("config", "init", "--backend", backend)
+    assert written.code == 0, written.err
+    file = delegate.folder / "delegate.toml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (await delegate("config", "check", **given)).code == 0
+    text = file.read_text()
+    file.write_text(re.sub(r"^# (\w+ = .+)$", r"\1", text, flags=re.MULTILINE))
+    assert {"grace", "log_limit"} <= tomllib.loads(file.read_text()).keys()
+    checked = await delegate("config", "check", **given)
+    assert checked.code == 0, checked.err
+
+
+async def test_a_file_that_is_there_is_only_replaced_on_demand(delegate: Command) -> None:
+    file = delegate.folder / "own.toml"
+    file.write_text("# mine")
+    refused = await delegate("config", "init", "own.toml")
+    assert (refused.code, file.read_text()) == (2, "# mine")
+    assert "--force replaces it" in refused.err
+    assert (await delegate("config", "init", "own.toml", "--force")).code == 0
+    nowhere = await delegate("config", "init", "no/such/folder.toml")
+    assert (nowhere.code, "cannot write" in nowhere.err) == (2, True)
+
+
+async def test_the_schema_knows_each_setting_and_table_and_how_it_may_be_written(delegate: Command) -> None:
+    schema: dict[str, Any] = json.loads((await delegate("config", "schema")).out)
+    properties = schema["properties"]
+    assert settings_of(RunnerSettings).keys() <= properties.keys()
+    assert {"drone", "harness"} <= properties.keys()
+    assert schema["additionalProperties"] is False
+    assert all("description" in properties[name] for name in settings_of(RunnerSettings))
+    assert {"type": "string", "description": "file that holds of status_user; without it only the token"}.keys() <= (
+        properties["status_password_file"].keys()
+    )
+    assert {choice["type"] for choice in properties["grace"]["anyOf"]} == {"number", "string"}
+    pattern = next(choice["pattern"] for choice in properties["grace"]["anyOf"] if "pattern" in choice)
+    assert all(re.search(pattern, text) for text in ("10ms", "3s", "1h30m", "90"))
+    assert not re.search(pattern, "soon")
