@@ -21,14 +21,14 @@ other hooks are described at each.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from delegate_core.markers import hookspec
 
 if TYPE_CHECKING:
     from delegate_core.development import DevelopmentServer
     from delegate_core.engines.contribution import StepEngine
-    from delegate_core.handlers import Handler, TaskContext
+    from delegate_core.handlers import Middleware, TaskContext, TaskHandler
     from delegate_core.logs import LogLine, LogSink
     from delegate_core.model import (
         Credentials,
@@ -104,7 +104,7 @@ class HookSpecs:
         """
 
     @hookspec
-    def task_handlers(self, engines: Collection[str]) -> Iterable[Handler[..., Any]] | None:
+    def task_handlers(self, engines: Collection[str]) -> Iterable[TaskHandler] | None:
         """The task handlers that this plugin brings; see ``delegate_core.handler``.
 
         Called on every plugin once a runner. ``engines`` are the names of the runner's engines: a handler that needs
@@ -116,6 +116,21 @@ class HookSpecs:
             @hookimpl
             def task_handlers():
                 return [fib]
+        """
+
+    @hookspec
+    def task_middleware(self) -> Iterable[Middleware] | None:
+        """What this plugin puts around every task: async functions that take ``(task, context, proceed)``.
+
+        Called on every plugin once a runner. The first one is the outermost, and a program's own stand around those
+        of plugins. Each sees the task, goes on with ``await proceed(task)`` (not at all, to refuse; again, to retry)
+        and answers the result. One that raises fails its task, which names it.
+
+        Example::
+
+            @hookimpl
+            def task_middleware():
+                return [timed]
         """
 
     @hookspec(firstresult=True)

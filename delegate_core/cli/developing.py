@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,7 @@ from delegate_core.console import open_console
 from delegate_core.development import Address, DevelopmentServer, address_file
 from delegate_core.development.control import serve_control
 from delegate_core.errors import PluginError, SettingsError
+from delegate_core.handlers.base import Serving
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.plugins import backend_module, contribution, settings_model_of
 from delegate_core.runner import Runner
@@ -102,7 +103,7 @@ def runner_beside(
     settings: RunnerSettings,
     state: Path,
     *,
-    handlers: Mapping[str, Callable[..., Any]] | None = None,
+    handlers: Mapping[str, Serving] | None = None,
     plugins: Sequence[object] = (),
     engine_settings: Mapping[str, Settings | None] | None = None,
 ) -> Runner:

@@ -10,13 +10,14 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.errors import PluginError
+from delegate_core.handlers.base import TaskHandler
 from delegate_core.handlers.context import TaskContext
 from delegate_core.handlers.threads import call_in_thread
 from delegate_core.model import Task, TaskResult
@@ -39,7 +40,7 @@ class _Signature:
     data_name: str | None
 
 
-class Handler(Generic[P, R]):
+class Handler(TaskHandler, Generic[P, R]):
     """A function that executes tasks of one type. Still callable as the plain function it was.
 
     Args:
@@ -49,13 +50,13 @@ class Handler(Generic[P, R]):
         engine: the engine that every task of this type needs, by its name: while that is down, none is taken.
     """
 
+    kind: ClassVar[str] = "function"
+
     def __init__(
         self, task_type: str, function: Callable[P, R], *, limit: int | None = None, engine: str | None = None
     ) -> None:
-        self.task_type = task_type
+        super().__init__(task_type, limit=limit, engine=engine)
         self.function = function
-        self.limit = limit
-        self.engine = engine
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -73,6 +74,10 @@ class Handler(Generic[P, R]):
         if module.startswith(FILE_MODULE):
             return f"{name} of {Path(str(sys.modules[module].__file__)).name}"
         return f"{module}.{name}"
+
+    def renamed(self, task_type: str) -> Handler[P, R]:
+        """The same function for another task type."""
+        return Handler(task_type, self.function, limit=self.limit, engine=self.engine)
 
     @functools.cached_property
     def _signature(self) -> _Signature:

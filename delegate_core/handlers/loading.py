@@ -9,15 +9,15 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from delegate_core.errors import PluginError
-from delegate_core.handlers.function import FILE_MODULE, Handler
+from delegate_core.handlers.base import TaskHandler
+from delegate_core.handlers.function import FILE_MODULE
 
 __all__ = ["load_handlers"]
 
 
-def load_handlers(source: str) -> list[Handler[..., Any]]:
+def load_handlers(source: str) -> list[TaskHandler]:
     """Import a file or module and return the handlers that it defines, in its own order.
 
     A file may import what lies beside it, and a module may lie in the current folder.
@@ -27,7 +27,7 @@ def load_handlers(source: str) -> list[Handler[..., Any]]:
     """
     is_file = source.endswith(".py") or "/" in source
     module = _import_file(Path(source)) if is_file else _import_module(source)
-    found = [value for value in vars(module).values() if isinstance(value, Handler)]
+    found = [value for value in vars(module).values() if isinstance(value, TaskHandler)]
     unique = list({id(one): one for one in found}.values())
     if not unique:
         raise PluginError(f"no handler in {source}; decorate a function with @handler('TYPE')")

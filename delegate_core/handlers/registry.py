@@ -1,43 +1,58 @@
-"""Which handler serves which task type, and where it came from."""
+"""Which handler serves which task type, and where it came from; how the handlers of one runner are opened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from delegate_core.errors import PluginError
+from delegate_core.handlers.base import Execute, Serving, TaskHandler
 from delegate_core.handlers.function import Handler
+from delegate_core.handlers.patterns import is_pattern, matches, overlap, weight
+from delegate_core.settings import RunnerSettings
 
-__all__ = ["HandlerRegistry"]
-
-AnyHandler = Handler[..., Any]
+__all__ = ["HandlerRegistry", "OpenHandlers"]
 
 
 class HandlerRegistry:
-    """Handlers by task type. One type has one handler; a second one is a conflict that names both."""
+    """Handlers by task type or pattern. One type has one handler; a second one is a conflict that names both."""
 
     def __init__(self) -> None:
-        self._handlers: dict[str, AnyHandler] = {}
+        self._handlers: dict[str, TaskHandler] = {}
         self._origins: dict[str, str] = {}
 
-    def add(self, handler: AnyHandler, origin: str) -> None:
+    def add(self, handler: TaskHandler, origin: str) -> None:
         """Add a handler that came from ``origin``: a plugin, a file, the program.
 
         Raises:
-            PluginError: the type has a handler, or this one cannot be called with a task.
+            PluginError: the type has a handler, the pattern is as specific as another that matches the same type,
+                or this one cannot be called with a task.
         """
-        if not isinstance(handler, Handler):
+        if not isinstance(handler, TaskHandler):
             raise PluginError(f"{origin}: {handler!r} is no handler; decorate the function with @handler('TYPE')")
         taken = self._origins.get(handler.task_type)
         if taken is not None:
             raise PluginError(
                 f"two handlers for task type {handler.task_type!r}: one from {taken}, one from {origin}; remove one"
             )
+        self._check_pattern(handler.task_type, origin)
         handler.check()
         self._handlers[handler.task_type] = handler
         self._origins[handler.task_type] = origin
 
-    def add_all(self, handlers: Iterable[AnyHandler], origin: str) -> None:
+    def _check_pattern(self, pattern: str, origin: str) -> None:
+        for other in self._patterns() if is_pattern(pattern) else ():
+            if weight(other) == weight(pattern) and overlap(other, pattern):
+                raise PluginError(
+                    f"two patterns that match the same task types and are as specific: {other!r} from "
+                    f"{self._origins[other]}, {pattern!r} from {origin}; give one of them more literal characters"
+                )
+
+    def _patterns(self) -> list[str]:
+        """The patterns, the most specific first."""
+        return sorted(filter(is_pattern, self._handlers), key=lambda pattern: (-weight(pattern), pattern))
+
+    def add_all(self, handlers: Iterable[TaskHandler], origin: str) -> None:
         """Add several from one place: all, or where one cannot be added, none.
 
         Raises:
@@ -51,21 +66,44 @@ class HandlerRegistry:
             self._handlers, self._origins = before
             raise
 
-    def add_functions(self, functions: Mapping[str, Callable[..., Any]], origin: str) -> None:
+    def add_functions(self, functions: Mapping[str, Serving], origin: str) -> None:
         """Add functions or handlers under the task types that are their keys."""
         for task_type, function in functions.items():
-            if isinstance(function, Handler):
-                self.add(Handler(task_type, function.function, limit=function.limit, engine=function.engine), origin)
+            if isinstance(function, TaskHandler):
+                self.add(function.renamed(task_type), origin)
             else:
                 self.add(Handler(task_type, function), origin)
 
-    def get(self, task_type: str) -> AnyHandler | None:
-        """The handler of a type."""
+    def get(self, task_type: str) -> TaskHandler | None:
+        """The handler that was added under this type or pattern."""
         return self._handlers.get(task_type)
 
+    def find(self, task_type: str) -> str | None:
+        """The type or pattern whose handler serves a type: itself, else the most specific pattern that matches."""
+        if task_type in self._handlers:
+            return task_type
+        return next((pattern for pattern in self._patterns() if matches(pattern, task_type)), None)
+
     def types(self) -> tuple[str, ...]:
-        """All types, sorted."""
-        return tuple(sorted(self._handlers))
+        """The types that have a handler of their own, sorted: what a runner announces."""
+        return tuple(sorted(kind for kind in self._handlers if not is_pattern(kind)))
+
+    def served(self) -> tuple[str, ...]:
+        """All types and patterns, in the order in which they are tried."""
+        return (*self.types(), *self._patterns())
+
+    @asynccontextmanager
+    async def opened(self, settings: RunnerSettings) -> AsyncIterator[OpenHandlers]:
+        """Open every handler for one runner, and close them, the last one first.
+
+        Raises:
+            PluginError: one cannot be opened.
+        """
+        async with AsyncExitStack() as stack:
+            executing: dict[str, Execute] = {}
+            for kind in self.served():
+                executing[kind] = await stack.enter_async_context(self._handlers[kind].opened(settings))
+            yield OpenHandlers(self, executing)
 
     def limits(self) -> dict[str, int]:
         """The handlers' own limits, by type."""
@@ -92,3 +130,20 @@ class HandlerRegistry:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Pairs of type and origin, sorted by type."""
         return iter(sorted(self._origins.items()))
+
+
+class OpenHandlers:
+    """The handlers of one runner while it runs."""
+
+    def __init__(self, registry: HandlerRegistry, executing: Mapping[str, Execute]) -> None:
+        self._registry = registry
+        self._executing = executing
+
+    def find(self, task_type: str) -> Execute | None:
+        """What executes the tasks of a type."""
+        kind = self._registry.find(task_type)
+        return None if kind is None else self._executing[kind]
+
+    def known(self) -> str:
+        """What there is a handler for, for an error."""
+        return ", ".join(self._registry.served()) or "none"

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 
-from delegate_core.handlers import HandlerRegistry, TaskContext
+from delegate_core.handlers import Middleware, OpenHandlers, TaskContext
+from delegate_core.handlers.base import Execute
+from delegate_core.handlers.middleware import surrounded
 from delegate_core.model import Task, TaskResult
 from delegate_core.plugins import Plugins
 
 __all__ = ["dispatcher"]
 
-Dispatch = Callable[[Task, TaskContext], Awaitable[TaskResult]]
 
-
-def dispatcher(plugins: Plugins, handlers: HandlerRegistry) -> Dispatch:
-    """The dispatch of one runner."""
+def dispatcher(plugins: Plugins, handlers: OpenHandlers, middleware: Iterable[Middleware] = ()) -> Execute:
+    """The dispatch of one runner, with the middleware around it."""
     asked = plugins.each("dispatch")
 
     async def here(task: Task, context: TaskContext) -> TaskResult:
-        handler = handlers.get(task.type)
-        if handler is None:
-            known = ", ".join(handlers.types()) or "none"
-            return TaskResult.rejected(f"no handler for task type {task.type!r}; this runner serves: {known}")
-        return await handler.execute(task, context)
+        execute = handlers.find(task.type)
+        if execute is None:
+            return TaskResult.rejected(
+                f"no handler for task type {task.type!r}; this runner serves: {handlers.known()}"
+            )
+        return await execute(task, context)
 
     async def dispatch(task: Task, context: TaskContext) -> TaskResult:
         for implementation in asked:
@@ -31,4 +32,4 @@ def dispatcher(plugins: Plugins, handlers: HandlerRegistry) -> Dispatch:
                 return result
         return await here(task, context)
 
-    return dispatch if asked else here
+    return surrounded(dispatch if asked else here, middleware)

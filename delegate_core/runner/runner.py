@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 
@@ -20,7 +19,9 @@ from delegate_core.errors import (
     PluginError,
     Stop,
 )
-from delegate_core.handlers import HandlerRegistry, load_handlers
+from delegate_core.handlers import HandlerRegistry, Middleware, OpenHandlers, load_handlers
+from delegate_core.handlers.base import Serving
+from delegate_core.handlers.middleware import checked_middleware
 from delegate_core.handlers.script import script
 from delegate_core.journal import Journal
 from delegate_core.model import CancelCause, Registration, Session
@@ -60,6 +61,7 @@ class Runner:
         state_dir: the state folder; default: under the user's state folder, by backend and name.
         installed: also load the installed plugins. Off in a library, on in the ``delegate`` command.
         engine_settings: of the engines that plugins bring, by the engines' names; missing ones have their defaults.
+        middleware: goes around every task, the first one outermost; that of plugins is within.
 
     Example::
 
@@ -70,13 +72,14 @@ class Runner:
     def __init__(
         self,
         backend: object,
-        handlers: Mapping[str, Callable[..., Any]] | None = None,
+        handlers: Mapping[str, Serving] | None = None,
         *,
         settings: RunnerSettings | None = None,
         plugins: Iterable[object] = (),
         state_dir: Path | None = None,
         installed: bool = False,
         engine_settings: Mapping[str, Settings | None] | None = None,
+        middleware: Iterable[Middleware] = (),
     ) -> None:
         self.settings = settings or RunnerSettings()
         self.name = self.settings.name or socket.gethostname()
@@ -87,7 +90,9 @@ class Runner:
         offers = collect_engines(self.plugins)
         self.handlers = self._collect_handlers(handlers or {}, frozenset(offers))
         self.state_dir = state_dir or self.settings.state_dir or default_state_folder(backend, self.name)
-        self.slots = Slots(self._capacity(backend), {**self.handlers.limits(), **self.settings.limits})
+        self.middleware = self._collect_middleware(middleware)
+        limits = {**self.handlers.limits(), **self.settings.limits}
+        self.slots = Slots(self._capacity(backend), limits, self._counted_as)
         self.engines = Engines(offers, engine_settings or {}, self.handlers.engines(), self.slots)
         self.state = "new"
         self.reason = ""
@@ -98,9 +103,7 @@ class Runner:
         self._connection: Connection | None = None
         self._since = time.monotonic()
 
-    def _collect_handlers(
-        self, functions: Mapping[str, Callable[..., Any]], engines: frozenset[str]
-    ) -> HandlerRegistry:
+    def _collect_handlers(self, functions: Mapping[str, Serving], engines: frozenset[str]) -> HandlerRegistry:
         registry = HandlerRegistry()
         registry.add_functions(functions, "the program")
         for source in self.settings.handlers:
@@ -114,6 +117,19 @@ class Runner:
             registry.add(script, "delegate-core")
         registry.check_engines(engines)
         return registry
+
+    def _collect_middleware(self, given: Iterable[Middleware]) -> list[Middleware]:
+        found = checked_middleware(given, "the program")
+        for plugin, contributed in self.plugins.collect("task_middleware"):
+            try:
+                found += checked_middleware(contributed, f"plugin {plugin}")
+            except PluginError as error:
+                self.plugins.leave_out(plugin, error)
+        return found
+
+    def _counted_as(self, task_type: str) -> str:
+        """The type itself where the settings limit it, else its pattern: all types of that count together."""
+        return task_type if task_type in self.settings.limits else self.handlers.find(task_type) or task_type
 
     def _capacity(self, backend: object) -> int:
         default: int = getattr(backend, "default_capacity", 10)
@@ -163,12 +179,20 @@ class Runner:
         with StateFolder(self.state_dir) as folder, Journal(folder, durable=self.settings.durable) as journal:
             async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:
-                    await self._serve(self._make_core(folder, journal, spawn))
+                    async with self.handlers.opened(self.settings) as handlers:
+                        await self._serve_safely(self._make_core(folder, journal, spawn, handlers))
                 except DelegateError as error:  # out of here, it would be wrapped in an exception group
                     self._ending.ask(str(error), cancel=True, error=error)
                 finally:
                     self._enter("stopped", self.reason)
         self._ending.raise_error()
+
+    async def _serve_safely(self, core: Core) -> None:
+        """Serve; an error ends it in good order, without passing through what handlers hold open."""
+        try:
+            await self._serve(core)
+        except DelegateError as error:
+            self._ending.ask(str(error), cancel=True, error=error)
 
     async def _serve(self, core: Core) -> None:
         """Work until the end is asked for, and see to that end."""
@@ -188,7 +212,9 @@ class Runner:
             yield group.start_soon
             group.cancel_scope.cancel()
 
-    def _make_core(self, folder: StateFolder, journal: Journal, spawn: Callable[..., object]) -> Core:
+    def _make_core(
+        self, folder: StateFolder, journal: Journal, spawn: Callable[..., object], handlers: OpenHandlers
+    ) -> Core:
         return Core(
             settings=self.settings,
             plugins=self.plugins,
@@ -200,7 +226,7 @@ class Runner:
             journal=journal,
             instance=journal.instance(),
             engines=self.engines,
-            dispatch=dispatcher(self.plugins, self.handlers),
+            dispatch=dispatcher(self.plugins, handlers, self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,
         )

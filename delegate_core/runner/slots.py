@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import anyio
 
@@ -16,10 +16,17 @@ class Slots:
     Args:
         capacity: how many tasks may run at once.
         limits: limits of single task types within it.
+        counted_as: under which key of `limits` a task type counts: that of a pattern, for all types it matches.
     """
 
-    def __init__(self, capacity: int, limits: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        limits: Mapping[str, int] | None = None,
+        counted_as: Callable[[str], str] = lambda task_type: task_type,
+    ) -> None:
         self.capacity = capacity
+        self._counted_as = counted_as
         self.limits = dict(limits or {})
         self.holds: dict[str, str] = {}
         """Why nothing, or nothing of some types, is taken at present: reasons by the name of what holds."""
@@ -39,8 +46,9 @@ class Slots:
         if self._is_held(task_type):
             return 0
         free = self.capacity - self._used
-        if task_type is not None and task_type in self.limits:
-            free = min(free, self.limits[task_type] - self._taken[task_type])
+        key = None if task_type is None else self._counted_as(task_type)
+        if key is not None and key in self.limits:
+            free = min(free, self.limits[key] - self._taken[key])
         return max(0, free)
 
     def take(self, task_type: str) -> bool:
@@ -52,13 +60,13 @@ class Slots:
 
     def seize(self, task_type: str) -> None:
         """Take a slot whether or not there is room: for work that an earlier life had claimed."""
-        self._taken[task_type] += 1
+        self._taken[self._counted_as(task_type)] += 1
         self._used += 1
         self._shrink()
 
     def release(self, task_type: str) -> None:
         """Give a slot back."""
-        self._taken[task_type] -= 1
+        self._taken[self._counted_as(task_type)] -= 1
         self._used -= 1
         self.change()
 
@@ -77,7 +85,8 @@ class Slots:
 
     def _is_held(self, task_type: str | None) -> bool:
         """A hold of some types leaves room for others, and whoever asks for any type may mean those."""
-        return any(name not in self._held_types or task_type in self._held_types[name] for name in self.holds)
+        keys = set() if task_type is None else {task_type, self._counted_as(task_type)}
+        return any(name not in self._held_types or keys & self._held_types[name] for name in self.holds)
 
     def change(self) -> None:
         """Wake whoever waits for room."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,8 @@ import anyio
 import anyio.abc
 
 from delegate_core.errors import DelegateError
+from delegate_core.handlers import Middleware
+from delegate_core.handlers.base import Serving
 from delegate_core.markers import hookimpl
 from delegate_core.model import Task, TaskResult
 from delegate_core.runner import Runner
@@ -138,11 +140,12 @@ class Bench:
 
     async def start(
         self,
-        handlers: Mapping[str, Callable[..., Any]],
+        handlers: Mapping[str, Serving],
         *,
         name: str = "bench",
         plugins: tuple[object, ...] = (),
         until: str = "running",
+        middleware: Iterable[Middleware] = (),
         **settings: Any,
     ) -> Started:
         """Start a runner and wait until it is in a state, by default ready for tasks.
@@ -152,6 +155,7 @@ class Bench:
             name: of the runner and of its state folder: the same name again is the same runner after a restart.
             plugins: more plugins.
             until: the state to wait for.
+            middleware: goes around every task.
             settings: of `RunnerSettings`, over quick ones.
         """
         quick = {"poll_interval": 0.05, "grace": 0.3, "drain_timeout": PATIENCE / 2, "register_timeout": PATIENCE}
@@ -162,6 +166,7 @@ class Bench:
             settings=RunnerSettings(name=name, **{**quick, **settings}),
             plugins=(seen, *plugins),
             state_dir=self.folder / name,
+            middleware=middleware,
         )
         started = Started(runner, seen)
         self._all.append(started)
