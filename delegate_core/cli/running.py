@@ -111,8 +111,11 @@ def make_runner(loaded: AllSettings, console: Console, *observers: object) -> Ru
 def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
     """Run a coroutine function to its end, on uvloop where it is installed.
 
-    Where it does not heed signals itself, SIGTERM cancels it as Ctrl-C does, so that it cleans up.
+    Where it does not heed signals itself, SIGTERM cancels it as Ctrl-C does, so that it cleans up. A shell without job
+    control starts what ends with ``&`` deaf to Ctrl-C; that would make it deaf to SIGTERM too.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         import uvloop  # noqa: F401, PLC0415 - only to know that it is there

@@ -55,8 +55,14 @@ class Command:
     @asynccontextmanager
     async def started(self, *arguments: str, **variables: str) -> AsyncIterator[Running]:
         """Start it; it is killed at the end if it still runs."""
+        async with self.started_by(*self._line(arguments), **variables) as running:
+            yield running
+
+    @asynccontextmanager
+    async def started_by(self, *line: str, **variables: str) -> AsyncIterator[Running]:
+        """Start it by a command line of one's own."""
         process = await anyio.open_process(
-            self._line(arguments),
+            line,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             cwd=self.folder,

@@ -33,6 +33,16 @@ async def fib(params: Fib, context: TaskContext) -> int:
 """
 
 
+async def test_a_server_in_the_background_of_a_script_ends_by_sigterm(delegate: Command) -> None:
+    """A shell without job control lets what it starts with ``&`` ignore SIGINT."""
+    script = 'trap "" INT; exec "$0" -m delegate_core dev --no-runner'
+    async with delegate.started_by("sh", "-c", script, sys.executable) as server:
+        await server.said("queue a task")
+        server.signal(signal.SIGTERM)
+        await server.ended()
+    assert "the development server has ended" in server.text
+
+
 async def test_the_demo_ends_as_it_declares(delegate: Command) -> None:
     ended = await delegate("demo", COLUMNS="200")
     assert ended.code == 0, ended.out + ended.err
