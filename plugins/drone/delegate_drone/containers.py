@@ -14,6 +14,7 @@ def container_options(settings: DroneSettings, accounts: tuple[RegistryCredentia
     """The options of one stage; ``accounts`` are those that may pull its images, the most specific first."""
     return ContainerOptions(
         clone_image=settings.clone_image or CLONE_IMAGE,
+        clone_on_host=settings.clone_on_host,
         registries=accounts,
         privileged_images=settings.privileged_images,
         plugin_volumes=settings.plugin_volumes,

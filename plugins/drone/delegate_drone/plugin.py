@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -40,11 +41,13 @@ from delegate_core.settings import RunnerSettings, Settings
 from delegate_drone import claiming, reporting
 from delegate_drone.claiming import PIPELINES, DroneTask
 from delegate_drone.client import DroneClient
+from delegate_drone.containers import container_options
 from delegate_drone.dispatching import HandlerStages, RunHere
 from delegate_drone.dump import HttpDump
 from delegate_drone.external import Sources, open_sources
 from delegate_drone.faults import Misdirected
 from delegate_drone.logs import open_sink, upload_left
+from delegate_drone.places import CONTAINER_ENGINE, ContainerStages, HostStages
 from delegate_drone.polling import Poller
 from delegate_drone.records import EndedElsewhere, StageRecord, StartLost
 from delegate_drone.running import StageRunner
@@ -57,7 +60,7 @@ __all__ = ["DroneBackend"]
 
 _log = logging.getLogger(__name__)
 
-_EXEC = "exec"
+_EXEC, _DOCKER = "exec", "docker"
 
 
 class DroneBackend:
@@ -77,19 +80,28 @@ class DroneBackend:
         self._inbox: Inbox | None = None
         self._sources: Sources | None = None
         self._said = False
-        self._engine = _engine(self.settings)
-        self._stages = StageRunner(self._engine, self._opened_sources, os.environ)
+        limiter = anyio.CapacityLimiter(self.settings.max_procs) if self.settings.max_procs else None
+        self._engine = _engine(self.settings, limiter)
+        self._stages = StageRunner(self._opened_sources, os.environ)
+        self._on_host = HostStages(self._engine)
+        self._in_containers = ContainerStages(self._engine, partial(container_options, self.settings), limiter)
         self._handlers = HandlerStages(self._opened_sources)
 
     # ------------------------------------------------------------------ contributions
 
     @hookimpl
-    def task_handlers(self) -> Iterable[Handler[..., Any]]:
-        """Exec pipelines."""
-        return [Handler(_EXEC, self._run_exec)]
+    def task_handlers(self, engines: Collection[str]) -> Iterable[Handler[..., Any]]:
+        """Exec pipelines, and docker pipelines where a plugin brings the engine for them."""
+        handlers = [Handler(_EXEC, self._run_on_host)]
+        if CONTAINER_ENGINE in engines:
+            handlers.append(Handler(_DOCKER, self._run_in_containers, engine=CONTAINER_ENGINE))
+        return handlers
 
-    async def _run_exec(self, context: TaskContext) -> TaskResult:
-        return await self._stages.run(context)
+    async def _run_on_host(self, context: TaskContext) -> TaskResult:
+        return await self._stages.run(context, self._on_host)
+
+    async def _run_in_containers(self, context: TaskContext) -> TaskResult:
+        return await self._stages.run(context, self._in_containers)
 
     @hookimpl
     async def dispatch(self, task: Task, context: TaskContext, run_here: RunHere) -> TaskResult | None:
@@ -244,11 +256,11 @@ def development_server(options: Mapping[str, str]) -> DevelopmentServer:
     return DroneDevelopmentServer(options)
 
 
-def _engine(settings: DroneSettings) -> HostEngine:
+def _engine(settings: DroneSettings, limiter: anyio.CapacityLimiter | None) -> HostEngine:
     return HostEngine(
         root=settings.root,
         keep_failed=settings.keep_failed,
-        limiter=anyio.CapacityLimiter(settings.max_procs) if settings.max_procs else None,
+        limiter=limiter,
         home_links={_place_in_home(name): target for target, name in settings.symlinks},
     )
 

@@ -94,6 +94,7 @@ class DroneSettings(Settings):
         privileged_images: images that may run privileged, besides Drone's own plugins.
         plugin_volumes: such an image keeps that right where it mounts volumes.
         clone_image: image of the clone step.
+        clone_on_host: clone with the git of this machine instead; its containers have to run here too.
         limit_repos: take only builds of these repositories (globs).
         limit_events: take only builds of these events (globs).
         limit_trusted: take only builds of trusted repositories.
@@ -191,6 +192,7 @@ class DroneSettings(Settings):
     ] = ()
     plugin_volumes: Annotated[bool, Environment("DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES")] = False
     clone_image: Annotated[str | None, Environment("DRONE_RUNNER_CLONE_IMAGE")] = None
+    clone_on_host: bool = False
     memory_limit: Annotated[Size, Environment("DRONE_MEMORY_LIMIT", "DRONE_LIMIT_MEM"), Field(ge=0)] = 0
     memory_swap_limit: Annotated[Size, Environment("DRONE_MEMORY_SWAP_LIMIT", "DRONE_LIMIT_MEM_SWAP"), Field(ge=-1)] = 0
     shm_size: Annotated[Size, Environment("DRONE_SHM_SIZE"), Field(ge=0)] = 0

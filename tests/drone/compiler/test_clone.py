@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delegate_drone.compiler import clone_commands
+from delegate_drone.compiler import ContainerOptions, Facts, clone_commands
 from delegate_drone.manifest import Clone
-from delegate_drone.wire import Build, Repository
+from delegate_drone.wire import Build, Netrc, Repository
+from tests.drone.compiler.pipelines import DOCKER, compiled, step
 
 IDENTITY = {
     f"GIT_{role}_{key}": value
@@ -293,3 +294,25 @@ def test_any_text_of_a_build_stays_within_one_word_of_the_shell(text: str, which
     commands = clone_commands(what, Repository(git_http_url=values["url"]), Clone())
     assert any(hostile in word for command in commands for word in shlex.split(command))
     assert all("';x;" in word for command in commands for word in shlex.split(command) if "$(y)" in word)
+
+
+def test_the_git_of_the_host_clones_for_containers_where_they_look_for_the_source() -> None:
+    text = f"{DOCKER}workspace: {{ base: /go, path: src/it's }}\nsteps: [ {{ name: a, image: i }} ]\n"
+    build = Build(after="abc", ref="refs/heads/main", target="main")
+    facts = Facts(build=build, repository=Repository(git_http_url="https://git.example/o/r"))
+    stage = compiled(text, facts=facts, home="/home", container=ContainerOptions(clone_on_host=True))
+    clone = step(stage, "clone")
+    assert clone.container is None
+    assert clone.commands[:2] == ("mkdir -p -- 'src/it'\"'\"'s'", "cd -- 'src/it'\"'\"'s'")
+    assert clone.commands[3] == "git remote add -- origin https://git.example/o/r"
+    assert clone.environment["HOME"] == "/home"
+    assert step(stage).depends_on == ("clone",)
+
+
+def test_an_account_for_the_clone_alone_is_still_there_for_the_git_of_the_host() -> None:
+    text = f"{DOCKER}steps: [ {{ name: a, image: i }} ]\n"
+    facts = Facts(netrc=Netrc(machine="m", login="l", password="p"))
+    options = ContainerOptions(clone_on_host=True, netrc_clone_only=True)
+    stage = compiled(text, facts=facts, container=options)
+    assert stage.netrc is not None
+    assert not [secret for secret in step(stage).secrets if secret.name.startswith("DRONE_NETRC")]

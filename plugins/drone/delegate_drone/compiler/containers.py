@@ -8,6 +8,7 @@ from delegate_core.pipeline.container import Container, Device, Pull
 from delegate_core.pipeline.spec import Limits, Netrc, RunPolicy, Secret, Step
 from delegate_drone.compiler.environment import container_environment, without_empty
 from delegate_drone.compiler.facts import Facts
+from delegate_drone.compiler.host import HostSteps
 from delegate_drone.compiler.images import full_reference
 from delegate_drone.compiler.options import Options
 from delegate_drone.compiler.privileges import may_be_privileged
@@ -39,6 +40,8 @@ class ContainerSteps:
         netrc: Netrc | None,
     ) -> None:
         self._pipeline = pipeline
+        self._host = HostSteps(pipeline, facts, options, secrets) if options.container.clone_on_host else None
+        self._folder = workspace.path
         self._options = options.container
         self._secrets = secrets
         self._volumes = volumes
@@ -50,7 +53,9 @@ class ContainerSteps:
         )
 
     def clone(self, name: str) -> Step:
-        """The step that fetches the source, by its image; it always gets the account for git."""
+        """The step that fetches the source, by its image or on the host; it always gets the account for git."""
+        if self._host is not None:
+            return self._host.clone(name, self._folder)
         image = self._options.clone_image
         container = Container(
             image=full_reference(image),

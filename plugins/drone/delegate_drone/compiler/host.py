@@ -1,7 +1,8 @@
-"""The steps of an exec pipeline: processes of the host."""
+"""The steps of an exec pipeline, and the clone step of a docker pipeline where git of the host does it: processes."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from delegate_core.pipeline.spec import RunPolicy, Secret, Step
@@ -30,9 +31,12 @@ class HostSteps:
             Secret(name=name, value=value, variable=name) for name, value in options.masked_environment.items()
         )
 
-    def clone(self, name: str) -> Step:
-        """The step that fetches the source."""
+    def clone(self, name: str, folder: str = "") -> Step:
+        """The step that fetches the source: into the workspace, or a folder below it."""
         commands = clone_commands(self._facts.build, self._facts.repository, self._clone)
+        if folder:
+            quoted = shlex.quote(folder)
+            commands = (f"mkdir -p -- {quoted}", f"cd -- {quoted}", *commands)
         environment = dict(self._environment)
         return Step(name=name, commands=commands, environment=environment, secrets=self._masked, run=RunPolicy.ALWAYS)
 

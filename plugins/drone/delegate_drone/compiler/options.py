@@ -25,6 +25,7 @@ class ContainerOptions:
 
     Args:
         clone_image: the image of the clone step; it has to read the ``PLUGIN_*`` and ``DRONE_*`` variables.
+        clone_on_host: the git of this machine clones instead; see `delegate_core.engines.mixed`.
         registries: accounts for images, those of the pipeline's own ``image_pull_secrets`` too, the first one that fits
             counts.
         privileged_images: plugins that run privileged without asking, besides Drone's own; names without tags.
@@ -38,6 +39,7 @@ class ContainerOptions:
     """
 
     clone_image: str = CLONE_IMAGE
+    clone_on_host: bool = False
     registries: tuple[RegistryCredentials, ...] = ()
     privileged_images: tuple[str, ...] = ()
     plugin_volumes: bool = False
@@ -54,7 +56,7 @@ class Options:
     """How this runner runs a pipeline.
 
     Args:
-        home: the home folder of an exec pipeline's steps; None: the engine sets what it makes.
+        home: the home folder of steps on the host; None: the engine sets what it makes.
         workspace: the folder an exec pipeline is checked out to; None as for ``home``.
         source: run in this existing folder in place: nothing is cloned.
         clone: whether to fetch the source, where the pipeline does not disable it.
@@ -62,7 +64,7 @@ class Options:
         exclude: steps and services of these names do not run, ``clone`` included.
         environment: the runner's own variables for every step.
         masked_environment: the same, but secret; they win over everything else.
-        host_environment: what the host passes to an exec pipeline, as ``PATH`` and ``USER``: exactly these.
+        host_environment: what the host passes to steps on it, as ``PATH`` and ``USER``: exactly these.
         proxies: where to find the runner's proxy settings, in upper or lower case; nothing else of it is used.
         container: for docker pipelines.
         now: unix seconds, for the times of a build that has not started or not ended.

@@ -72,15 +72,15 @@ def _container_stage(pipeline: Pipeline, facts: Facts, options: Options, secrets
     if options.source is not None:
         workspace = workspace.in_place()
     volumes = Volumes.of(pipeline, options.container.volumes)
-    netrc = _netrc(facts)
+    netrc, given = _netrc(facts), options.container
     compiler = ContainerSteps(pipeline, facts, options, secrets, workspace=workspace, volumes=volumes, netrc=netrc)
     return replace(
         _bare_stage(pipeline, facts),
         steps=_steps(pipeline, facts, options, compiler),
         workspace=workspace.spec(options.source),
-        netrc=None if options.container.netrc_clone_only else netrc,
+        netrc=netrc if given.clone_on_host or not given.netrc_clone_only else None,
         volumes=volumes.all,
-        networks=options.container.networks,
+        networks=given.networks,
     )
 
 
