@@ -13,8 +13,8 @@ File = Annotated[str, typer.Argument(help="The manifest; - for standard input.")
 Pipeline = Annotated[
     str | None, typer.Option("--pipeline", help="Run only this one, whatever its trigger and dependencies say.")
 ]
-Include = Annotated[list[str] | None, typer.Option("--include", help="Run only this step. Repeatable.")]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Do not run this step. Repeatable.")]
+Include = Annotated[list[str] | None, typer.Option("--include", help="Run only this step or service. Repeatable.")]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Do not run this step or service. Repeatable.")]
 Event = Annotated[str, typer.Option("--event", help="push, pull_request, tag, promote, rollback, cron or custom.")]
 Branch = Annotated[str | None, typer.Option("--branch", help="The target branch. [default: the one checked out]")]
 Commit = Annotated[str | None, typer.Option("--commit", help="The commit. [default: the one checked out]")]
@@ -36,6 +36,19 @@ SecretKeyFile = Annotated[
 Param = Annotated[list[str] | None, typer.Option("--param", help="A parameter of the build, NAME=value. Repeatable.")]
 SecretName = Annotated[
     list[str] | None, typer.Option("--secret", help="A secret from the environment variable of this name. Repeatable.")
+]
+Privileged = Annotated[
+    list[str] | None, typer.Option("--privileged", help="Image of a plugin that runs privileged. Repeatable.")
+]
+Volume = Annotated[
+    list[str] | None,
+    typer.Option("--volume", help="A folder of this machine in every container, HOST:CONTAINER[:ro]. Repeatable."),
+]
+Network = Annotated[
+    list[str] | None, typer.Option("--network", help="A network that every container joins. Repeatable.")
+]
+Registry = Annotated[
+    Path | None, typer.Option("--registry", help="A docker config.json with accounts that may pull images.")
 ]
 
 
@@ -62,6 +75,10 @@ def exec_(  # noqa: PLR0913, PLR0917 - an option each
     trusted: Trusted = False,  # noqa: FBT002 - a flag
     strict: Strict = False,  # noqa: FBT002 - a flag
     clone: Clone = False,  # noqa: FBT002 - a flag
+    privileged: Privileged = None,
+    volume: Volume = None,
+    network: Network = None,
+    registry: Registry = None,
     keep_failed: Annotated[
         Path | None, typer.Option("--keep-failed", help="Keep the clone of a failed pipeline in this folder.")
     ] = None,
@@ -75,9 +92,11 @@ def exec_(  # noqa: PLR0913, PLR0917 - an option each
         delegate exec --pipeline test --include unit --env-file dev.env
         delegate exec --event promote --deploy-to staging --secret-file secrets.env
         delegate exec --clone --branch main --console plain
+        delegate exec --trusted --volume ~/.cache/go:/go/pkg --registry ~/.docker/config.json
 
-    The steps run in this folder, as they are committed or not; --clone makes a clone first. Ctrl-C or SIGTERM cancels
-    what runs and gives it ten seconds, a second one kills it.
+    The steps run in this folder, as they are committed or not; --clone makes a clone first. Those of docker pipelines
+    see it at /drone/src, or where their workspace says. Ctrl-C or SIGTERM cancels what runs and gives it ten seconds,
+    a second one kills it.
 
     Exit status: 0 success, 1 a pipeline failed, 2 the file or an option cannot be used or a pipeline cannot run here,
     124 a pipeline timed out, 130 interrupted, 143 terminated, 141 nobody reads the output.
@@ -139,6 +158,10 @@ def plan(  # noqa: PLR0913, PLR0917 - an option each
     trusted: Trusted = False,  # noqa: FBT002 - a flag
     strict: Strict = False,  # noqa: FBT002 - a flag
     clone: Clone = False,  # noqa: FBT002 - a flag
+    privileged: Privileged = None,
+    volume: Volume = None,
+    network: Network = None,
+    registry: Registry = None,
     env: Annotated[bool, typer.Option("--env", help="Show the steps' variables; secrets are hidden.")] = False,  # noqa: FBT002 - a flag
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:

@@ -22,6 +22,13 @@ MISTAKES = [
     (["good.yml", "--secret", "NOT_SET"], "there is no environment variable of that name"),
     (["good.yml", "--secret-file", "missing.env"], "missing.env"),
     (["good.yml", "--env-file", "folder"], "folder"),
+    (["good.yml", "--registry", "missing.json"], "there is no file missing.json"),
+    (
+        ["good.yml", "--registry", "good.yml"],
+        "--registry good.yml: it is not JSON: give the text of a docker config.json",
+    ),
+    (["good.yml", "--volume", "cache"], "--volume: cache is no volume: write HOST:CONTAINER"),
+    (["good.yml", "--volume", "cache:x"], "is no absolute path"),
     (["syntax.yml"], "syntax.yml has 1 error: nothing was run"),
     (["duplicate.yml"], "the name `build` is taken by the step on line 5"),
     (["old.yml"], "format of Drone 0.8"),

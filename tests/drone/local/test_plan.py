@@ -41,7 +41,7 @@ steps:
 
 def test_it_says_what_runs_and_why_the_rest_does_not(delegate: Command) -> None:
     delegate.write(FILE)
-    ended = delegate("plan", "--branch", "topic")
+    ended = delegate("plan", "--branch", "topic", DELEGATE_DISABLE_PLUGIN="docker")
     assert ended.code == 0
     assert ended.out == (
         "pipeline test (exec): runs\n"
@@ -58,8 +58,9 @@ def test_it_says_what_runs_and_why_the_rest_does_not(delegate: Command) -> None:
         "  step ship: if all is well\n"
         "    $ ./ship\n"
         "\n"
-        "pipeline images (docker): does not run: it is of type docker, and no container engine is installed; "
-        "only type exec runs here\n"
+        "pipeline images (docker): does not run: it is of type docker, and no container engine is installed: "
+        "pip install delegate-docker\n"
+        "  in /drone/src\n"
         "  step image (docker.io/library/alpine:latest): if all is well\n"
         "    $ true\n"
     )
@@ -162,3 +163,69 @@ def test_secrets_are_hidden_wherever_they_stand(delegate: Command) -> None:
         assert "an-invented-token" not in ended.both
         assert "login ******" in ended.out
         assert "https://******@host" in ended.out
+
+
+CONTAINERS = """
+kind: pipeline
+type: docker
+name: default
+workspace: {base: /go, path: src/hello}
+services:
+- {name: db, image: redis, pull: never}
+steps:
+- name: build
+  image: golang:1.22
+  volumes: [ {name: cache, path: /cache}, {name: fast, path: /fast}, {name: host, path: /srv} ]
+- name: publish
+  image: octo/builder:2
+  settings: {repo: x}
+volumes:
+- {name: cache, temp: {}}
+- {name: fast, temp: {medium: memory}}
+- {name: host, host: {path: /srv/www}}
+"""
+
+
+def test_it_shows_the_images_and_what_their_containers_see(delegate: Command) -> None:
+    delegate.write(CONTAINERS)
+    given = ("--trusted", "--volume", "cache:/root/.cache:ro", "--privileged", "octo/builder")
+    ended = delegate("plan", *given, DELEGATE_DISABLE_PLUGIN="docker")
+    shared = f"    mounts {delegate.folder}/cache at /root/.cache, read-only\n"
+    assert ended.code == 0
+    assert ended.out.partition("\n")[2] == (
+        "  in /go/src/hello\n"
+        "  step db (docker.io/library/redis:latest): if all is well, detached\n"
+        "    pull: never\n"
+        f"{shared}"
+        "  step build (docker.io/library/golang:1.22): if all is well\n"
+        "    after db\n"
+        "    mounts volume cache at /cache\n"
+        "    mounts volume fast in memory at /fast\n"
+        "    mounts /srv/www at /srv\n"
+        f"{shared}"
+        "  step publish (docker.io/octo/builder:2): if all is well\n"
+        "    after build\n"
+        "    privileged: it has the whole host\n"
+        f"{shared}"
+    )
+
+
+def test_its_json_has_the_containers_too(delegate: Command) -> None:
+    delegate.write(CONTAINERS)
+    (pipeline,) = json.loads(delegate("plan", "--trusted", "--json", DELEGATE_DISABLE_PLUGIN="docker").out)
+    assert pipeline["workspace"] == "/go/src/hello"
+    assert [(step["name"], step["pull"], step["privileged"]) for step in pipeline["steps"]] == [
+        ("db", "never", False),
+        ("build", "default", False),
+        ("publish", "default", False),
+    ]
+    assert pipeline["steps"][1]["volumes"][0] == "volume cache at /cache"
+
+
+def test_what_only_a_trusted_repository_may_ask_for_is_refused_with_its_line(delegate: Command) -> None:
+    delegate.write(CONTAINERS)
+    ended = delegate("plan", DELEGATE_DISABLE_PLUGIN="docker")
+    assert ended.code == 2
+    assert ".drone.yml:17:3: error: volume `fast` needs a trusted repository: it is in the host's memory" in ended.err
+    assert ".drone.yml:18:3: error: volume `host` needs a trusted repository: it is a folder of the host" in ended.err
+    assert "--trusted" in ended.err

@@ -16,7 +16,7 @@ __all__ = ["EVENTS", "Choices", "Given", "chosen"]
 EVENTS: Final = ("push", "pull_request", "tag", "promote", "rollback", "cron", "custom")
 """The events that a Drone server knows."""
 
-_REPEATABLE: Final = frozenset({"exclude", "include", "param", "secret"})
+_REPEATABLE: Final = frozenset({"exclude", "include", "network", "param", "privileged", "secret", "volume"})
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+")
 _PARAM = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 
@@ -28,7 +28,7 @@ class Choices:
     Args:
         file: the manifest's path; ``-`` is standard input.
         pipeline: run only this one, whatever its trigger and dependencies say.
-        include: run only these steps (and the clone).
+        include: run only these steps and services (and the clone).
         exclude: do not run these.
         event: one of `EVENTS`.
         branch: the build's target branch.
@@ -45,6 +45,9 @@ class Choices:
         clone: run in a fresh clone of the local repository instead of this folder.
         param: parameters of the build, each as NAME=value.
         keep_failed: where the clone that a failed pipeline leaves is kept.
+        privileged: images of plugins that run privileged, besides Drone's own.
+        volume: folders of this machine in every container, each as HOST:CONTAINER or HOST:CONTAINER:ro.
+        network: networks that every container joins.
 
     Raises:
         SettingsError: an option that cannot be meant.
@@ -69,6 +72,9 @@ class Choices:
     clone: bool = False
     param: tuple[str, ...] = ()
     keep_failed: Path | None = None
+    privileged: tuple[str, ...] = ()
+    volume: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.event not in EVENTS:
@@ -99,12 +105,14 @@ class Given:
         env_file: a dotenv file of variables for every step.
         secret: names of environment variables that are secrets.
         secret_key_file: the repository's key, for the secrets that the manifest has encrypted.
+        registry: a docker config.json with accounts that may pull images.
     """
 
     secret_file: Path | None = None
     env_file: Path | None = None
     secret: tuple[str, ...] = ()
     secret_key_file: Path | None = None
+    registry: Path | None = None
 
 
 def chosen(options: Mapping[str, Any]) -> tuple[Choices, Given]:

@@ -18,13 +18,14 @@ from delegate_core.console.visible import visible
 from delegate_core.errors import SettingsError
 from delegate_core.logs import Mask
 from delegate_drone.local.choices import Choices, Given
+from delegate_drone.local.containers import read_registries
 from delegate_drone.local.git import look
 from delegate_drone.local.reading import read_manifest
 from delegate_drone.local.report import is_colourful, open_missing_streams, print_problems
 from delegate_drone.local.running import Run, Stopping
 from delegate_drone.local.variables import drone_variables, read_key, read_secrets, read_variables
 from delegate_drone.local.view import KINDS, open_view
-from delegate_drone.local.workload import BadManifest, Workload, open_workload
+from delegate_drone.local.workload import BadManifest, Inputs, Workload, open_workload
 from delegate_drone.local.writing import Writer
 
 __all__ = ["execute", "prepare"]
@@ -39,18 +40,16 @@ def prepare(choices: Choices, given: Given) -> Workload:
         SettingsError: something of it cannot be used; a manifest's problems have been printed then.
     """
     open_missing_streams()
-    secrets = read_secrets(given.secret_file, given.secret, os.environ)
+    inputs = Inputs(
+        environment=read_variables(given.env_file),
+        variables=drone_variables(os.environ),
+        secrets=read_secrets(given.secret_file, given.secret, os.environ),
+        key=read_key(given.secret_key_file),
+        registries=read_registries(given.registry),
+    )
+    source = read_manifest(choices.file)
     try:
-        workload = open_workload(
-            choices,
-            look(_here()),
-            read_manifest(choices.file),
-            now=int(time.time()),
-            environment=read_variables(given.env_file),
-            variables=drone_variables(os.environ),
-            secrets=secrets,
-            key=read_key(given.secret_key_file),
-        )
+        workload = open_workload(choices, look(_here()), source, inputs, now=int(time.time()))
     except BadManifest as error:
         print_problems(error.problems, sys.stderr, colour=is_colourful(sys.stderr, os.environ))
         raise
@@ -123,6 +122,7 @@ def _refuse_nothing(workload: Workload) -> None:
 
 def _warn_of_all(workload: Workload) -> None:
     print_problems(workload.warnings, sys.stderr, colour=is_colourful(sys.stderr, os.environ))
+    _warn(workload.registries.warnings)
     _warn(f'secret "{name}" is not given: it is empty' for name in workload.missing_secrets())
     short = {name: Mask().add(value) for name, value in workload.secrets.items()}
     _warn(f'secret "{name}" is too short to be hidden in what steps print' for name, says in short.items() if says)

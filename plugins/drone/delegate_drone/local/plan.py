@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from delegate_core.console.visible import visible
 from delegate_core.logs import Mask
+from delegate_core.pipeline.container import Container, Pull
 from delegate_core.pipeline.graph import Graph
 from delegate_core.pipeline.machine import Machine
-from delegate_core.pipeline.spec import RunPolicy, Stage, Step
+from delegate_core.pipeline.spec import HostVolume, RunPolicy, Stage, Step
 from delegate_core.pipeline.states import StepState
 from delegate_drone.compiler import Facts, runtime_environment
 from delegate_drone.local.choices import Choices, Given
-from delegate_drone.local.engines import StepEngine, step_engines
+from delegate_drone.local.engines import StepEngine
 from delegate_drone.local.execute import prepare
 from delegate_drone.local.reasons import unmet
 from delegate_drone.local.selection import Candidate
@@ -34,12 +36,15 @@ _FOLDER: Final = Path("/tmp/delegate-exec")  # noqa: S108 - only shown; a run ma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """One step: when it runs, or why it never does."""
+    """One step: when it runs, or why it never does. Each of its volumes is a text: what it is, and where."""
 
     name: str
     run: str
     because: str = ""
     image: str = ""
+    pull: str = ""
+    privileged: bool = False
+    volumes: tuple[str, ...] = ()
     failure: str = "fail"
     detach: bool = False
     depends_on: tuple[str, ...] = ()
@@ -49,7 +54,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPipeline:
-    """One pipeline: whether it would run, or why not, and its steps in the file's order."""
+    """One pipeline: whether it would run, or why not, where its containers see the source, and its steps in order."""
 
     name: str
     type: str
@@ -57,6 +62,7 @@ class PlannedPipeline:
     because: str = ""
     depends_on: tuple[str, ...] = ()
     when: str = "on-success"
+    workspace: str = ""
     steps: tuple[PlannedStep, ...] = ()
 
 
@@ -82,10 +88,12 @@ def planned(workload: Workload, *, environment: bool) -> tuple[PlannedPipeline, 
 def _planned(workload: Workload, candidate: Candidate, *, environment: bool) -> PlannedPipeline:
     pipeline = candidate.pipeline
     steps: tuple[PlannedStep, ...] = ()
+    workspace = ""
     if isinstance(pipeline, Pipeline):
-        kind = step_engines().get(pipeline.type)
+        kind = workload.engines.get(pipeline.type)
         facts = workload.facts(candidate, {})
         stage = workload.compile(candidate, _places(kind), facts)
+        workspace = posixpath.join(stage.workspace.base, stage.workspace.path).rstrip("/")
         steps = tuple(_steps(workload, pipeline, stage, facts, environment=environment))
     return PlannedPipeline(
         name=candidate.name,
@@ -94,6 +102,7 @@ def _planned(workload: Workload, candidate: Candidate, *, environment: bool) -> 
         because=candidate.left_out or candidate.missing,
         depends_on=candidate.needs,
         when=pipeline.trigger.run_policy if isinstance(pipeline, Pipeline) else "on-success",
+        workspace=workspace,
         steps=steps,
     )
 
@@ -116,13 +125,36 @@ def _steps(
             name=step.name,
             run=step.run.value,
             because=_why_never(workload, step.name, written.get(step.name)) if state is None else "",
-            image=step.container.image if step.container is not None else "",
+            **_container_fields(step.container, stage),
             failure=step.failure.value,
             detach=step.detach,
             depends_on=() if state is None else graph.needs(step.name),
             commands=tuple(map(mask.text, step.commands)),
             environment=_shown_environment(step, state, facts, mask) if environment and state is not None else {},
         )
+
+
+def _container_fields(container: Container | None, stage: Stage) -> dict[str, Any]:
+    if container is None:
+        return {}
+    return {
+        "image": container.image,
+        "pull": container.pull.value,
+        "privileged": container.privileged,
+        "volumes": tuple(_volumes(container, stage)),
+    }
+
+
+def _volumes(container: Container, stage: Stage) -> Iterator[str]:
+    """What the container sees of the host and of the stage, besides the workspace."""
+    known = {volume.name: volume for volume in stage.volumes}
+    for mount in container.mounts:
+        volume = known[mount.volume]
+        if isinstance(volume, HostVolume):
+            read_only = ", read-only" if mount.read_only or volume.read_only else ""
+            yield f"{volume.path} at {mount.path}{read_only}"
+        else:
+            yield f"volume {volume.name}{' in memory' if volume.in_memory else ''} at {mount.path}"
 
 
 def _why_never(workload: Workload, name: str, step: ManifestStep | None) -> str:
@@ -153,6 +185,8 @@ def _pipeline_lines(one: PlannedPipeline) -> Iterator[str]:
     yield f"pipeline {visible(one.name)} ({visible(one.type or 'docker')}): {verdict}"
     if one.depends_on:
         yield f"  after {_names(one.depends_on)}, {_when(one.when)}"
+    if one.workspace:
+        yield f"  in {visible(one.workspace)}"
     shared = _shared(one.steps)
     if shared:
         yield "  every step has"
@@ -178,6 +212,11 @@ def _step_lines(step: PlannedStep) -> Iterator[str]:
         return
     if step.depends_on:
         yield f"    after {_names(step.depends_on)}"
+    if step.pull not in {"", Pull.DEFAULT}:
+        yield f"    pull: {step.pull}"
+    if step.privileged:
+        yield "    privileged: it has the whole host"
+    yield from (f"    mounts {visible(volume)}" for volume in step.volumes)
     for command in step.commands:
         first, *rest = command.split("\n")
         yield f"    $ {visible(first)}"

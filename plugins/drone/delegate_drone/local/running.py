@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -14,14 +14,14 @@ from typing import Final
 import anyio
 
 from delegate_core.engines.driver import Driver
-from delegate_core.engines.engine import Engine
+from delegate_core.engines.engine import Engine, EngineError
 from delegate_core.errors import DelegateError
 from delegate_core.logs import Mask
 from delegate_core.model import CancelCause, Outcome
 from delegate_core.pipeline.graph import Graph
 from delegate_core.pipeline.spec import RunPolicy, Stage
 from delegate_core.pipeline.states import Verdict
-from delegate_drone.local.engines import Keeping, StepEngine, step_engines
+from delegate_drone.local.engines import Keeping
 from delegate_drone.local.events import (
     PipelineBegan,
     PipelineLeftOut,
@@ -32,7 +32,7 @@ from delegate_drone.local.events import (
     WorkspaceKept,
 )
 from delegate_drone.local.listener import LocalListener
-from delegate_drone.local.selection import Candidate
+from delegate_drone.local.selection import Candidate, without_engine
 from delegate_drone.local.surroundings import KillableSurroundings
 from delegate_drone.local.view import View
 from delegate_drone.local.workload import Workload
@@ -86,7 +86,8 @@ class Run:
         self._stopping = stopping
         self._timeout = timeout
         self._clock = clock
-        self._mask = Mask(workload.secrets.values())
+        passwords = (account.password for account in workload.registries.accounts)
+        self._mask = Mask((*workload.secrets.values(), *passwords))
         self._ended: dict[str, Verdict] = {}
         self._missing = False
         self._told = False
@@ -155,18 +156,26 @@ class Run:
     # ------------------------------------------------------------------ pipelines
 
     async def _all(self, folder: Path) -> None:
-        engines = step_engines()
-        created: dict[str, Engine] = {}
+        async with AsyncExitStack() as stack:
+            engines, ordered = await self._open_engines(stack)
+            for number, candidate in enumerate(ordered, start=1):
+                reason = self._reason_not_to(candidate)
+                if reason:
+                    self._left_out(candidate, reason, counts=bool(candidate.missing) and not candidate.left_out)
+                else:
+                    await self._one(candidate, engines[candidate.pipeline.type], folder / str(number))
+
+    async def _open_engines(self, stack: AsyncExitStack) -> tuple[dict[str, Engine], tuple[Candidate, ...]]:
+        """The engines that are needed, before anything runs, and the candidates as they stand without those missing."""
+        ordered = self._workload.candidates
+        opened: dict[str, Engine] = {}
         keeping = Keeping(folder=self._workload.choices.keep_failed, tell=self._kept.__setitem__)
-        for number, candidate in enumerate(self._workload.candidates, start=1):
-            reason = self._reason_not_to(candidate)
-            if reason:
-                self._left_out(candidate, reason, counts=bool(candidate.missing) and not candidate.left_out)
-                continue
-            type_ = candidate.pipeline.type
-            if type_ not in created:
-                created[type_] = engines[type_].create(keeping)
-            await self._one(candidate, created[type_], engines[type_], folder / str(number))
+        for type_ in dict.fromkeys(one.pipeline.type for one in ordered if one.runs):
+            try:
+                opened[type_] = await stack.enter_async_context(self._workload.engines[type_].open(keeping))
+            except EngineError as error:
+                ordered = without_engine(ordered, type_, str(error))
+        return opened, ordered
 
     def _reason_not_to(self, candidate: Candidate) -> str:
         if candidate.left_out or candidate.missing:
@@ -180,10 +189,11 @@ class Run:
         self._missing = self._missing or counts
         self._view.tell(PipelineLeftOut(self._clock(), candidate.name, reason, counts))
 
-    async def _one(self, candidate: Candidate, engine: Engine, kind: StepEngine, folder: Path) -> None:
+    async def _one(self, candidate: Candidate, engine: Engine, folder: Path) -> None:
         facts = self._workload.facts(candidate, {name: each.status for name, each in self._ended.items()})
+        places = self._workload.engines[candidate.pipeline.type].places(folder)
         try:
-            compiled = self._workload.compile(candidate, kind.places(folder), facts)
+            compiled = self._workload.compile(candidate, places, facts)
             stage = replace(compiled, timeout=self._timeout)
             steps = _steps(stage)
         except DelegateError as error:

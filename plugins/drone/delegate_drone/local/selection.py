@@ -13,7 +13,7 @@ from delegate_drone.local.engines import missing_engine
 from delegate_drone.local.reasons import unmet
 from delegate_drone.manifest import Foreign, Manifest, Pipeline
 
-__all__ = ["AnyPipeline", "Candidate", "candidates", "title"]
+__all__ = ["AnyPipeline", "Candidate", "candidates", "title", "without_engine"]
 
 AnyPipeline: TypeAlias = Pipeline | Foreign
 """A pipeline, also of a type that is not interpreted here."""
@@ -107,6 +107,12 @@ def candidates(
         )
         for name in order
     )
+    return tuple(_without_absent(found))
+
+
+def without_engine(ordered: Iterable[Candidate], type_: str, reason: str) -> tuple[Candidate, ...]:
+    """The same candidates, now that the engine for one type turns out not to be there."""
+    found = (replace(one, missing=reason) if one.runs and one.pipeline.type == type_ else one for one in ordered)
     return tuple(_without_absent(found))
 
 

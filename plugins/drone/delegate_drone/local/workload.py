@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
 from delegate_core.errors import SettingsError
 from delegate_core.pipeline.spec import Stage
 from delegate_drone.compiler import Facts, Options, compile_stage, secret_names, substitution_variables
+from delegate_drone.dockerconfig import DockerConfig
 from delegate_drone.local.choices import Choices
-from delegate_drone.local.engines import step_engines
+from delegate_drone.local.containers import accounts_for, container_options
+from delegate_drone.local.engines import StepEngine, step_engines
 from delegate_drone.local.facts import Pretence, pretend, this_platform
 from delegate_drone.local.git import Checkout
 from delegate_drone.local.lint import empty_file
 from delegate_drone.local.selection import Candidate, candidates
 from delegate_drone.manifest import Manifest, Pipeline, Problem, Secret, Severity, load_manifest
 
-__all__ = ["BadManifest", "Workload", "open_workload"]
+__all__ = ["BadManifest", "Inputs", "Workload", "open_workload"]
 
 _PASSED_ON: Final = ("PATH", "USER")
 """What the steps see of the caller's environment, as of a runner's."""
@@ -32,6 +34,25 @@ class BadManifest(SettingsError):
         self.problems = tuple(problems)
         errors = sum(problem.severity is Severity.ERROR for problem in self.problems)
         super().__init__(f"{name} has {errors} error{'' if errors == 1 else 's'}: nothing was run")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What was read from files and from the environment.
+
+    Args:
+        environment: variables for every step.
+        variables: what may be put in for ``${NAME}`` besides the build's own.
+        secrets: by name; they win over those that the manifest has encrypted.
+        key: what these were encrypted with; None: leave them alone.
+        registries: accounts that may pull images.
+    """
+
+    environment: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str] = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
+    key: str | None = field(default=None, repr=False)
+    registries: DockerConfig = field(default_factory=DockerConfig, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +69,8 @@ class Workload:
     environment: Mapping[str, str] = field(repr=False)
     variables: Mapping[str, str] = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
+    engines: Mapping[str, StepEngine] = field(repr=False)
+    registries: DockerConfig = field(repr=False)
 
     def facts(self, candidate: Candidate, ended: Mapping[str, str]) -> Facts:
         """What the compiler has to know of one pipeline, when others have ended with these statuses."""
@@ -61,9 +84,15 @@ class Workload:
             candidate: which.
             places: its engine's paths; see `StepEngine`.
             facts: what `facts` gave for it.
+
+        Raises:
+            SettingsError: it cannot be compiled, for a reason that only its own variables or secrets bring.
         """
         options = self._options(places)
-        return compile_stage(self._pipeline(candidate, facts, options), facts, options=options, secrets=self.secrets)
+        pipeline = self._pipeline(candidate, facts, options)
+        accounts = accounts_for(pipeline, self.secrets, self.registries)
+        options = replace(options, container=replace(options.container, registries=accounts))
+        return compile_stage(pipeline, facts, options=options, secrets=self.secrets)
 
     def missing_secrets(self) -> tuple[str, ...]:
         """The secrets that what runs asks for and nobody gave, by name."""
@@ -86,15 +115,7 @@ class Workload:
 
 
 def open_workload(
-    choices: Choices,
-    checkout: Checkout,
-    source: tuple[str, str],
-    *,
-    now: int,
-    environment: Mapping[str, str],
-    variables: Mapping[str, str],
-    secrets: Mapping[str, str],
-    key: str | None = None,
+    choices: Choices, checkout: Checkout, source: tuple[str, str], inputs: Inputs, *, now: int
 ) -> Workload:
     """Read a manifest for a build.
 
@@ -102,11 +123,8 @@ def open_workload(
         choices: what the person wants.
         checkout: where.
         source: the manifest's name and text.
+        inputs: what it is given.
         now: seconds since 1970.
-        environment: variables for every step.
-        variables: what may be put in for ``${NAME}`` besides the build's own.
-        secrets: by name; they win over those that the manifest has encrypted.
-        key: what these were encrypted with; None: leave them alone.
 
     Raises:
         BadManifest: it has errors.
@@ -114,14 +132,16 @@ def open_workload(
     """
     name, text = source
     pretence = pretend(choices, checkout, now)
-    options = _options(choices, checkout, now, environment, {})
-    known = {**substitution_variables(pretence.facts(choices.pipeline or "default", "exec"), options), **variables}
-    manifest = _load(choices, name, text, known)
+    options = _options(choices, checkout, now, inputs.environment, {})
+    facts = pretence.facts(choices.pipeline or "default", "exec")
+    manifest = _load(choices, name, text, {**substitution_variables(facts, options), **inputs.variables})
     _refuse_errors(name, manifest, choices.pipeline)
-    found = candidates(manifest, choices.pipeline, pretence.conditions(), step_engines(), this_platform())
+    engines = step_engines({pipeline.type for pipeline in manifest.pipelines})
+    found = candidates(manifest, choices.pipeline, pretence.conditions(), engines, this_platform())
     if not found:
         raise SettingsError(f"{name} has no pipeline: a document of it has to be of kind pipeline")
     _refuse_unknown_steps(choices, found)
+    opened = _decrypted(manifest, inputs.key) if inputs.key is not None else {}
     return Workload(
         choices=choices,
         checkout=checkout,
@@ -130,9 +150,11 @@ def open_workload(
         text=text,
         warnings=tuple(problem for problem in manifest.problems if problem.severity is Severity.WARNING),
         candidates=found,
-        environment=environment,
-        variables=variables,
-        secrets={**_decrypted(manifest, key), **secrets} if key is not None else secrets,
+        environment=inputs.environment,
+        variables=inputs.variables,
+        secrets={**opened, **inputs.secrets},
+        engines=engines,
+        registries=inputs.registries,
     )
 
 
@@ -194,6 +216,7 @@ def _options(
         environment=environment,
         host_environment={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         proxies=os.environ,
+        container=container_options(choices),
         now=now,
         **given,
     )
