@@ -209,6 +209,8 @@ class Stage:
         netrc: the account for git, put into the stage's own home; None: none.
         volumes: what steps may mount, by name.
         networks: networks of the host that every container joins besides the stage's own.
+        network_options: driver options of the stage's own network.
+        show_pulls: a step's log tells how far the pull of its image is.
         platform: the machine that it needs.
         concurrency: how many runs of this pipeline the control plane admits at one time; None: any number. It says
             nothing about the steps, which run as parallel as their graph allows.
@@ -221,6 +223,8 @@ class Stage:
     netrc: Netrc | None = None
     volumes: tuple[Volume, ...] = ()
     networks: tuple[str, ...] = ()
+    network_options: Mapping[str, str] = field(default_factory=dict)
+    show_pulls: bool = True
     platform: Platform = Platform()
     concurrency: int | None = None
     timeout: float | None = None

@@ -20,6 +20,8 @@ def container_options(settings: DroneSettings, accounts: tuple[RegistryCredentia
         plugin_volumes=settings.plugin_volumes,
         volumes=settings.volumes,
         networks=settings.networks,
+        network_options=dict(settings.network_opts),
+        show_pulls=settings.docker_stream_pull,
         limits=_limits(settings),
         shm_size=settings.shm_size or None,
         netrc_clone_only=settings.netrc_clone_only,

@@ -119,9 +119,9 @@ steps:
 
 def test_volumes_are_declared_and_mounted() -> None:
     shared = (SharedVolume("/certs", "/etc/certs", read_only=True), SharedVolume("/cache", "/cache"))
-    options = ContainerOptions(volumes=shared, networks=("shared",))
+    options = ContainerOptions(volumes=shared, networks=("shared",), network_options={"mtu": "1"}, show_pulls=False)
     stage = compiled(DOCKER + VOLUMES, container=options)
-    assert stage.networks == ("shared",)
+    assert (stage.networks, stage.network_options, stage.show_pulls) == (("shared",), {"mtu": "1"}, False)
     assert stage.volumes == (
         TemporaryVolume(name="disk"),
         TemporaryVolume(name="memory", in_memory=True, size_limit=1024),

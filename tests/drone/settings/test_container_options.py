@@ -18,6 +18,8 @@ def test_every_variable_of_drone_s_runner_reaches_the_containers() -> None:
         DRONE_RUNNER_CLONE_IMAGE="octo/git:1",
         DRONE_RUNNER_VOLUMES="/certs:/etc/certs:ro",
         DRONE_RUNNER_NETWORKS="shared",
+        DRONE_RUNNER_NETWORK_OPTS="com.docker.network.driver.mtu:1450",
+        DRONE_DOCKER_STREAM_PULL="false",
         DRONE_RUNNER_PRIVILEGED_IMAGES="octo/builder",
         DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES="true",
         DRONE_NETRC_CLONE_ONLY="true",
@@ -37,6 +39,8 @@ def test_every_variable_of_drone_s_runner_reaches_the_containers() -> None:
         plugin_volumes=True,
         volumes=(SharedVolume("/certs", "/etc/certs", read_only=True),),
         networks=("shared",),
+        network_options={"com.docker.network.driver.mtu": "1450"},
+        show_pulls=False,
         limits=Limits(
             memory=1 << 30, memory_swap=-1, cpu_period=100_000, cpu_quota=50_000, cpu_shares=512, cpu_set="0,2"
         ),

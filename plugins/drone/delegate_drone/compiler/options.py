@@ -32,6 +32,8 @@ class ContainerOptions:
         plugin_volumes: such a plugin may mount volumes and keep its privileges.
         volumes: host folders in every container.
         networks: networks of the host that every container joins.
+        network_options: driver options of the network that each stage has for itself.
+        show_pulls: a step's log tells how far the pull of its image is.
         limits: what a step may use at most, unless it says otherwise itself.
         shm_size: bytes of shared memory, unless the step says otherwise; None: the engine's default.
         netrc_clone_only: only the clone step gets the account for git.
@@ -45,6 +47,8 @@ class ContainerOptions:
     plugin_volumes: bool = False
     volumes: tuple[SharedVolume, ...] = ()
     networks: tuple[str, ...] = ()
+    network_options: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    show_pulls: bool = True
     limits: Limits = field(default_factory=Limits)
     shm_size: int | None = None
     netrc_clone_only: bool = False

@@ -81,6 +81,8 @@ def _container_stage(pipeline: Pipeline, facts: Facts, options: Options, secrets
         netrc=netrc if given.clone_on_host or not given.netrc_clone_only else None,
         volumes=volumes.all,
         networks=given.networks,
+        network_options=given.network_options,
+        show_pulls=given.show_pulls,
     )
 
 
