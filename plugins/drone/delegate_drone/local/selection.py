@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from delegate_core.errors import SettingsError
 from delegate_core.pipeline.graph import Graph, GraphError
@@ -14,6 +14,9 @@ from delegate_drone.local.reasons import unmet
 from delegate_drone.manifest import Foreign, Manifest, Pipeline
 
 __all__ = ["AnyPipeline", "Candidate", "candidates", "title", "without_engine"]
+
+_LINUX: Final = "linux"
+_MACOS: Final = "darwin"
 
 AnyPipeline: TypeAlias = Pipeline | Foreign
 """A pipeline, also of a type that is not interpreted here."""
@@ -155,10 +158,13 @@ def _elsewhere(pipeline: AnyPipeline, platform: tuple[str, str]) -> str:
     """Why it is one for other machines; what it does not say, it does not ask for."""
     if not isinstance(pipeline, Pipeline):
         return ""
-    asked = (pipeline.platform.os or platform[0], pipeline.platform.arch or platform[1])
-    if asked == platform:
+    system, architecture = platform
+    if pipeline.type == "docker" and system == _MACOS:
+        system = _LINUX  # the engine of a Mac runs Linux
+    asked = (pipeline.platform.os or system, pipeline.platform.arch or architecture)
+    if asked == (system, architecture):
         return ""
-    return f"it is for {'/'.join(asked)}, and this is {'/'.join(platform)}; --pipeline runs it all the same"
+    return f"it is for {'/'.join(asked)}, and this is {system}/{architecture}; --pipeline runs it all the same"
 
 
 @dataclass(frozen=True, slots=True)
