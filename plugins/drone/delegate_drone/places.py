@@ -47,15 +47,22 @@ class StagePlaces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HostStages:
-    """Exec pipelines: on this machine."""
+    """Exec pipelines: on this machine.
+
+    Args:
+        host: where they run.
+        path: the PATH of their steps, whatever other variables say; None: the runner's own, or what these say.
+    """
 
     host: HostEngine
+    path: str | None = None
     pulls_images = False
 
     def options(self, context: TaskContext, given: Options, _accounts: tuple[RegistryCredentials, ...]) -> Options:
         """With the folders that the stage will have."""
         layout = self.host.layout(context.folder)
-        return replace(given, home=str(layout.home), workspace=str(layout.workspace))
+        environment = {**given.environment, "PATH": self.path} if self.path else given.environment
+        return replace(given, home=str(layout.home), workspace=str(layout.workspace), environment=environment)
 
     def engine(self, _context: TaskContext) -> Engine:
         """The host's."""

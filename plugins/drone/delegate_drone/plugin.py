@@ -83,7 +83,7 @@ class DroneBackend:
         limiter = anyio.CapacityLimiter(self.settings.max_procs) if self.settings.max_procs else None
         self._engine = _engine(self.settings, limiter)
         self._stages = StageRunner(self._opened_sources, os.environ)
-        self._on_host = HostStages(self._engine)
+        self._on_host = HostStages(self._engine, self.settings.path)
         self._in_containers = ContainerStages(self._engine, partial(container_options, self.settings), limiter)
         self._handlers = HandlerStages(self._opened_sources)
 

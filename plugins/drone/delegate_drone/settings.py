@@ -83,7 +83,7 @@ class DroneSettings(Settings):
         max_procs: steps at the same time over all builds; 0: no limit.
         environment: variables that each step gets.
         env_file: file with more of them, NAME=value a line; it goes before ``environment``.
-        path: the PATH of the steps.
+        path: the PATH of steps on this machine; containers have that of their image.
         root: folder in which builds have their folders.
         keep_failed: folder that the workspaces of failed builds are moved to; ten are kept, for a week at most.
         symlinks: links in the home of each build, to a place on this machine, target:name.
@@ -244,7 +244,7 @@ class DroneSettings(Settings):
         return parse_pairs(self.runner_secrets.get_secret_value())
 
     def read_variables(self) -> dict[str, str]:
-        """The variables that each step gets: ``environment``, over it those of ``env_file``, over both ``path``.
+        """The variables that each step gets: ``environment``, over it those of ``env_file``.
 
         Raises:
             SettingsError: the file cannot be read.
@@ -253,7 +253,7 @@ class DroneSettings(Settings):
             of_the_file = read_dotenv(self.env_file) if self.env_file else {}
         except DotenvError as error:
             raise SettingsError(f"env_file: {error}") from None
-        return {**dict(self.environment), **of_the_file, **({"PATH": self.path} if self.path else {})}
+        return {**dict(self.environment), **of_the_file}
 
     def _connection(self) -> Iterator[str]:
         if not self.server.strip():

@@ -212,6 +212,16 @@ async def test_the_runner_s_settings_reach_the_containers(drone: EmbeddedDrone, 
     assert all(step.environment["GREETING"] == "hello" for step in spec.steps)
 
 
+async def test_the_path_of_steps_on_the_host_is_no_path_of_containers(drone: EmbeddedDrone, tmp_path: Path) -> None:
+    containers = FakeContainers()
+    async with bench_at(drone, tmp_path, path="/usr/bin:/bin:/opt/bin", environment={"PATH": "/lost"}) as bench:
+        await bench.start({}, plugins=(containers,))
+        host = await ended(drone, submit(drone, EXEC.replace("echo here", "echo $PATH")))
+        await ended(drone, submit(drone, DOCKER))
+    assert log(drone, host).splitlines()[-1] == "/usr/bin:/bin:/opt/bin"
+    assert containers.stages[0].steps[0].environment["PATH"] == "/lost"
+
+
 async def test_steps_of_both_engines_share_one_limit(drone: EmbeddedDrone, tmp_path: Path) -> None:
     together, most = 0, 0
     release = anyio.Event()

@@ -209,12 +209,10 @@ def test_extensions_are_given_by_drone_s_names_and_their_older_ones() -> None:
     assert "x1" not in repr(found.secret_plugin)
 
 
-def test_the_file_of_variables_goes_over_the_others_and_the_path_over_both(tmp_path: Path) -> None:
-    (tmp_path / "env").write_text("A=2\nPATH=/lost\n")
-    found = settings(
-        DRONE_RUNNER_ENVIRON="A:1,B:1", DRONE_RUNNER_ENVFILE=str(tmp_path / "env"), DRONE_RUNNER_PATH="/opt/bin"
-    )
-    assert found.read_variables() == {"A": "2", "B": "1", "PATH": "/opt/bin"}
+def test_the_file_of_variables_goes_over_the_others(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("A=2\n")
+    found = settings(DRONE_RUNNER_ENVIRON="A:1,B:1", DRONE_RUNNER_ENVFILE=str(tmp_path / "env"))
+    assert found.read_variables() == {"A": "2", "B": "1"}
 
 
 @pytest.mark.parametrize(("text", "complaint"), [(None, "No such file"), ("A=1\nhidden\n", "env line 2: no variable")])
