@@ -285,6 +285,8 @@ class HookSpecs:
 
         Called when the first line is printed. ``stream`` is a step's name, or "" for the task's own. None, or no
         implementation: the log stays on this machine. A passing fault is tried again while the task runs on.
+        Also called at start for the logs that an earlier life did not send, with what the journal knows of the task:
+        its id, type, timeout and state.
 
         Example::
 

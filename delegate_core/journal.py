@@ -249,6 +249,10 @@ class Journal:
         """What is owed, oldest first: entries neither delivered nor given up."""
         return self._entries("WHERE phase NOT IN ('delivered', 'undeliverable') ORDER BY number")
 
+    def without_log(self) -> list[Entry]:
+        """Delivered tasks whose log the server is not known to have, oldest first."""
+        return self._entries("WHERE phase = 'delivered' AND log IS NULL ORDER BY number")
+
     def recent(self, limit: int = 100) -> list[Entry]:
         """The newest entries of any phase, newest first."""
         return self._entries("ORDER BY number DESC LIMIT ?", limit)

@@ -3,10 +3,11 @@
 from delegate_core.logs.lines import LineSplitter
 from delegate_core.logs.mask import Mask, MaskStream
 from delegate_core.logs.segment import LogLine
-from delegate_core.logs.spool import Dropped, Spool
+from delegate_core.logs.spool import CUT_OFF, Dropped, Spool
 from delegate_core.logs.tasklog import LogSink, Stored, TaskLog
 
 __all__ = [
+    "CUT_OFF",
     "Dropped",
     "LineSplitter",
     "LogLine",

@@ -13,7 +13,10 @@ from typing import Final, NamedTuple, Self
 
 from delegate_core.logs.segment import LogLine, Run, Segment, encode
 
-__all__ = ["Dropped", "Spool"]
+__all__ = ["CUT_OFF", "Dropped", "Spool"]
+
+CUT_OFF: Final = "[the runner was restarted: what came after this is lost]"
+"""The last line of a log whose task died with its runner."""
 
 _SEGMENTS: Final = 8
 """Files of a full spool. The oldest goes as a whole, so at least three quarters of the limit are kept."""

@@ -14,6 +14,7 @@ from delegate_core.runner.calls import until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.delivery import deliver
 from delegate_core.runner.intake import Intake
+from delegate_core.runner.leftlogs import LeftLogs
 from delegate_core.runner.slots import Slot
 from delegate_core.statefolder import StateFolder
 
@@ -35,6 +36,7 @@ class Recovery:
 
     async def start(self, session: Session) -> None:
         """Take over all entries; return when each is on its way and its id is known to the intake."""
+        self._core.spawn(self._send_late_logs, session, self._core.journal.without_log())
         entries = self._distinct(self._core.journal.unfinished())
         if not entries:
             return
@@ -81,7 +83,9 @@ class Recovery:
         with self._intake.life(session, entry.task_id, None):
             core.folder.remove_task(entry.number)
             if entry.result is not None:
-                await deliver(core, session, entry.number, _task_of(entry), entry.result)
+                task = _task_of(entry)
+                await self._left_logs(session, entry, task).send()
+                await deliver(core, session, entry.number, task, entry.result)
 
     async def _see_to(self, session: Session, entry: Entry) -> None:
         """Clean up behind a task without a result, and do what the backend decides. Holds a slot meanwhile."""
@@ -133,7 +137,21 @@ class Recovery:
         await core.journal.finished(entry.number, decision.result)
         core.finished(task, decision.result, 0.0)
         slot.release()
+        await self._left_logs(session, entry, task).send()
         await deliver(core, session, entry.number, task, decision.result)
+
+    async def _send_late_logs(self, present: Session, entries: list[Entry]) -> None:
+        """The runner had died between a result's delivery and the end of its log."""
+        for entry in entries:
+            if not _streams(self._core.folder, entry.number):
+                continue
+            with self._intake.life(present, entry.task_id, None):
+                session = await self._core.backend.resume(entry.session, present)
+                if session is not None:
+                    await self._left_logs(session, entry, _task_of(entry)).send()
+
+    def _left_logs(self, session: Session, entry: Entry, task: Task) -> LeftLogs:
+        return LeftLogs(self._core, entry, session, task, _streams(self._core.folder, entry.number))
 
     def _forget(self, entry: Entry, decision: Forget) -> None:
         journal = self._core.journal

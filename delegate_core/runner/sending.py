@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import anyio
 
 from delegate_core.backoff import Backoff
 from delegate_core.cancellation import raise_if_cancelled
 from delegate_core.logs import LogSink, Stored, TaskLog
+from delegate_core.model import Session, Task
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
-
-if TYPE_CHECKING:
-    from delegate_core.runner.execution import Execution
 
 __all__ = ["LogSending"]
 
@@ -27,6 +25,18 @@ _PATIENCE = 60.0
 
 _UPLOADS = 3
 """Tries of the final upload."""
+
+
+class Owner(Protocol):
+    """Whose log it is."""
+
+    @property
+    def session(self) -> Session:
+        """In which the task was claimed."""
+
+    @property
+    def task(self) -> Task:
+        """As it is now."""
 
 
 class LogSending:
@@ -42,10 +52,10 @@ class LogSending:
     """
 
     def __init__(
-        self, core: Core, execution: Execution, log: TaskLog, stream: str, note: Callable[[str, Stored], None]
+        self, core: Core, owner: Owner, log: TaskLog, stream: str, note: Callable[[str, Stored], None]
     ) -> None:
         self._core = core
-        self._execution = execution
+        self._owner = owner
         self._spooled = log
         self._stream = stream
         self._take_note = note
@@ -81,11 +91,11 @@ class LogSending:
 
     async def _send(self) -> Stored | None:
         """None: the backend keeps no logs."""
-        core, execution = self._core, self._execution
+        core, owner = self._core, self._owner
         sink = await until_answered(
-            lambda: core.backend.open_log(execution.session, execution.task, self._stream),
+            lambda: core.backend.open_log(owner.session, owner.task, self._stream),
             self._title,
-            interrupted=lambda interrupt: core.interrupted(interrupt, execution.session),
+            interrupted=lambda interrupt: core.interrupted(interrupt, owner.session),
         )
         if sink is None:
             return None
@@ -107,7 +117,7 @@ class LogSending:
 
     @property
     def _title(self) -> str:
-        task = self._execution.task.id
+        task = self._owner.task.id
         return f"the log of step {self._stream!r} of task {task}" if self._stream else f"the log of task {task}"
 
     def _note(self, stored: Stored) -> None:

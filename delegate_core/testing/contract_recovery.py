@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from delegate_core.logs import CUT_OFF
 from delegate_core.testing.bench import PATIENCE, Bench
 from delegate_core.testing.contract_base import ContractFixtures, delivered_once, until
 from delegate_core.testing.contract_ending import gone
@@ -50,6 +51,19 @@ class RecoveryContract(ContractFixtures):
         assert not verdict.succeeded
         assert RESTARTED in verdict.error
         assert work.runs == {"hold": 1}
+
+    async def test_the_log_of_a_task_that_died_with_its_runner_says_where_it_ends(
+        self, under_test: BackendUnderTest, bench: Bench, work: Work
+    ) -> None:
+        started = await bench.start(work.handlers())
+        task_id = under_test.submit("tree", {})
+        await bench.within(work.wait(lambda now: now.pids))
+        await started.crash()
+        await bench.start(work.handlers())
+        await delivered_once(under_test, task_id)
+        lines = (await bench.within(under_test.log(task_id))).splitlines()
+        assert "both run" in lines[0]
+        assert CUT_OFF in lines[-1]
 
     async def test_a_result_that_was_not_delivered_is_delivered(
         self, under_test: BackendUnderTest, bench: Bench, work: Work

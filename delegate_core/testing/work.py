@@ -32,7 +32,7 @@ class Work:
 
     ``echo`` and ``sync`` answer their data, ``exact`` wants a number, ``say`` logs the texts in its data, ``fail`` and
     ``sync-fail`` raise, ``hold`` and ``sync-hold`` run until `let_go` or their cancellation, ``tree`` runs two
-    processes, one started by the other, until they are ended.
+    processes, one started by the other, until they are ended, and says when both run.
     """
 
     def __init__(self) -> None:
@@ -146,6 +146,7 @@ class Work:
 
         def printed(data: bytes, _stream: str) -> None:
             if b"ready" in data:
+                context.log("both run")
                 self.pids = [int(line) for line in (folder / "pids").read_text().split()]
                 self._note()
 

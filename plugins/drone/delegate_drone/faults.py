@@ -162,8 +162,10 @@ def _page(reply: Reply, where: str) -> DroneFault | None:
 
 
 def _is_page(reply: Reply) -> bool:
-    has_tag = reply.body.lstrip()[:1] == b"<"
-    return has_tag or (bool(reply.body) and "html" in reply.headers.get("content-type", ""))
+    first = reply.body.lstrip()[:1]
+    # Some gateway names every reply HTML; JSON is the server's answer even so.
+    named_so = "html" in reply.headers.get("content-type", "") and first not in {b"{", b"["}
+    return first == b"<" or (bool(reply.body) and named_so)
 
 
 def _redirected(reply: Reply, where: str) -> DroneFault:

@@ -10,7 +10,9 @@ from typing import Final
 
 import anyio
 
-from delegate_core.logs import LogLine, LogSink, Spool, Stored
+from delegate_core.logs import CUT_OFF, LogLine, LogSink, Spool, Stored
+from delegate_core.model import Task
+from delegate_core.pipeline.states import StepStatus
 from delegate_drone.claiming import PIPELINES, DroneTask, open_book
 from delegate_drone.records import EndedElsewhere, StageRecord, StepOutput
 from delegate_drone.session import DroneSession
@@ -25,8 +27,13 @@ _PATIENCE: Final = 60.0
 """Seconds in which the logs that an earlier life left may be uploaded, before their stage is ended without them."""
 
 
-async def open_sink(session: DroneSession, task: DroneTask, stream: str) -> LogSink | None:
-    """The sink of a step's log; None for what belongs to no step, which stays on this machine."""
+async def open_sink(session: DroneSession, task: Task, stream: str) -> LogSink | None:
+    """The sink of a step's log; None for what belongs to no step, which stays on this machine.
+
+    None too for the task of an earlier life: its steps' logs have been stored, before their ends were told.
+    """
+    if not isinstance(task, DroneTask):
+        return None
     step = _step(task.book.record, stream, task.type)
     if step is None:
         return None
@@ -70,18 +77,23 @@ class StepSink(LogSink):
 async def upload_left(session: DroneSession, record: StageRecord, streams: Mapping[str, Path], task_type: str) -> None:
     """Upload what the steps of a stage had printed before the runner died. What cannot be uploaded is left out."""
     book, _ = open_book(session, record)
+    own = {step.number: folder for name, folder in streams.items() if (step := _step(record, name, task_type))}
     with anyio.move_on_after(_PATIENCE):
-        for stream, folder in streams.items():
-            step = _step(record, stream, task_type)
-            if step is None or step.is_done:
-                continue
-            try:
-                lines = list(wire_lines(Spool.open(folder), float(step.started)))
-            except OSError as error:
-                _log.warning("the log of step %r cannot be read any more: %s", step.name, error.strerror)
-                continue
-            lost = WireLine(pos=len(lines), out="[the runner was restarted: what came after this is lost]\n")
-            await StepOutput(session.client, book, step.number).store([*lines, lost])
+        for known in record.steps:
+            if known.row.status == StepStatus.RUNNING or (known.tried and not known.row.is_done):
+                lines = _left_lines(own.get(known.row.number), known.row)
+                await StepOutput(session.client, book, known.row.number).store(lines)
+
+
+def _left_lines(folder: Path | None, step: Step) -> list[WireLine]:
+    """What a step had printed, if anything was kept of that, and where it was cut off."""
+    lines: list[WireLine] = []
+    if folder is not None:
+        try:
+            lines = list(wire_lines(Spool.open(folder), float(step.started)))
+        except OSError as error:
+            _log.warning("the log of step %r cannot be read any more: %s", step.name, error.strerror)
+    return [*lines, WireLine(pos=len(lines), out=f"{CUT_OFF}\n")]
 
 
 def wire_lines(spool: Spool, started: float) -> Iterator[WireLine]:

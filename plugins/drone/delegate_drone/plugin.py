@@ -172,7 +172,7 @@ class DroneBackend:
     @hookimpl
     async def open_log(self, session: DroneSession, task: Task, stream: str) -> LogSink | None:
         """The log of a step; the task's own is that of the only step where a handler runs."""
-        return await open_sink(session, cast("DroneTask", task), stream)
+        return await open_sink(session, task, stream)
 
     @hookimpl
     async def watch(self, session: DroneSession, task: Task) -> TaskCancelled | Gap:
