@@ -26,7 +26,7 @@ def parameters(model: type[Settings], skip: Iterable[str] = (), prefix: str = ""
     return [
         _parameter(setting, model, texts.get(name, ""), prefix)
         for name, setting in settings_of(model).items()
-        if name not in skip and (setting.from_file or not setting.secret)
+        if name not in skip and setting.flag and (setting.from_file or not setting.secret)
     ]
 
 

@@ -13,7 +13,7 @@ from delegate_core.http.reply import Reply
 from delegate_core.http.tls import TlsOptions, authorities, identity
 from delegate_core.http.transport import LARGEST_BODY, Call, carry
 
-__all__ = ["HttpxTransport"]
+__all__ = ["HttpxTransport", "ssl_context"]
 
 _BODILESS = frozenset({"GET", "HEAD"})
 _CLOSED = frozenset({"closed", "disconnected"})
@@ -55,7 +55,7 @@ class HttpxTransport:
         self._largest_body = largest_body
         self._extensions = {"timeout": httpx.Timeout(None, connect=connect_timeout).as_dict()}
         self._client = httpx.AsyncClient(
-            verify=_ssl_context(tls),
+            verify=ssl_context(tls),
             trust_env=trust_env,
             limits=_LIMITS,
             # Our requests carry no cookie of the jar; refusing all keeps it from growing.
@@ -167,7 +167,7 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _ssl_context(tls: TlsOptions) -> ssl.SSLContext:
+def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
     """What the standard library's TLS needs to do the same.
 
     Raises:

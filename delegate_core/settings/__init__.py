@@ -4,13 +4,14 @@ from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration, format_duration, parse_duration
 from delegate_core.settings.loading import Loaded, load
 from delegate_core.settings.model import RunnerSettings
-from delegate_core.settings.naming import Environment, Flag, Setting, settings_of
+from delegate_core.settings.naming import Environment, FileOnly, Flag, Setting, settings_of
 from delegate_core.settings.paths import UserPath
 from delegate_core.settings.sources import Origin, find_file
 
 __all__ = [
     "Duration",
     "Environment",
+    "FileOnly",
     "Flag",
     "Loaded",
     "Origin",

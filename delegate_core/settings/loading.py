@@ -111,7 +111,7 @@ class _Load:
     def reject_unknown(self, content: FileTable, *, top: bool) -> None:
         """Note each key of the file that is no setting. At the top level, a table may be some backend's."""
         names = [each.name for setting in self.settings.values() for each in _variants(setting)]
-        tables = [name for name, setting in self.settings.items() if setting.shape == "pairs"]
+        tables = [name for name, setting in self.settings.items() if setting.shape == "pairs" or not setting.flag]
         for key in content.values.keys() - names:
             foreign = top and isinstance(content.values[key], dict)
             meant = nearest(key, tables if foreign else names)

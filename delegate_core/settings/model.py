@@ -1,13 +1,13 @@
 """The settings of the runner itself, whatever the backend."""
 
 import socket
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, SecretStr, WithJsonSchema
+from pydantic import ByteSize, Field, SecretStr, WithJsonSchema, field_validator
 
 from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration
-from delegate_core.settings.naming import Flag
+from delegate_core.settings.naming import FileOnly, Flag
 from delegate_core.settings.paths import UserPath
 
 __all__ = ["RunnerSettings"]
@@ -27,6 +27,8 @@ class RunnerSettings(Settings):
         poll_interval: seconds between two questions for tasks.
         state_dir: folder of the journal.
         handlers: modules or files with task handlers.
+        handler: handlers by task type or pattern: executables, HTTP services, ASGI apps; see docs/handlers.md.
+        cache_dir: folder in which downloaded executables are kept.
         console: how to show what is going on.
         grace: seconds a process has between SIGTERM and SIGKILL.
         drain_timeout: seconds that running tasks have when the runner leaves.
@@ -57,6 +59,8 @@ class RunnerSettings(Settings):
     poll_interval: PositiveDuration | None = None
     state_dir: UserPath | None = None
     handlers: Annotated[tuple[str, ...], Flag("handlers")] = ()
+    handler: Annotated[dict[str, Any], FileOnly()] = {}  # noqa: RUF012 - pydantic copies defaults
+    cache_dir: UserPath | None = None
     console: Literal["auto", "live", "plain", "json"] = "auto"
     grace: Duration = 10.0
     drain_timeout: Duration = 60.0
@@ -74,6 +78,15 @@ class RunnerSettings(Settings):
     disabled_plugins: Annotated[tuple[str, ...], Flag("disable-plugin")] = ()
     strict: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
     status: str = "127.0.0.1:0"
     status_user: str = "admin"
     status_password: SecretStr = SecretStr("")
+
+    @field_validator("handlers", mode="before")
+    @classmethod
+    def _a_list(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            message = "it lists modules and files; a handler is declared as [handler.NAME], without the s"
+            raise ValueError(message)  # noqa: TRY004 - pydantic wants this one
+        return value

@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
-__all__ = ["PREFIX", "Environment", "Flag", "Setting", "nearest", "settings_of"]
+__all__ = ["PREFIX", "Environment", "FileOnly", "Flag", "Setting", "nearest", "settings_of"]
 
 PREFIX = "DELEGATE_"
 """What our own environment variables begin with."""
@@ -50,12 +50,17 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class FileOnly:
+    """A field that is a tree: given in the settings file, or by a program, but by no flag and no variable."""
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """A field of a settings model, and what it is called.
 
     Attributes:
         name: of the field, and in the file.
-        flag: with its dashes.
+        flag: with its dashes; empty for one that only the file has.
         variables: of the environment, in order of precedence.
         secret: never shown.
         from_file: may be read from a file of its own: a secret, unless the model has a field for that file itself.
@@ -107,6 +112,8 @@ def _setting(name: str, info: FieldInfo) -> Setting:
     own = PREFIX + flag.replace("-", "_").upper()
     kinds = set(_kinds(info.annotation))
     secret = not kinds.isdisjoint({SecretStr, SecretBytes})
+    if any(isinstance(mark, FileOnly) for mark in info.metadata):
+        return Setting(name, "", (), secret, "one")
     setting = Setting(name, f"--{flag}", (own,), secret, _shape(kinds))
     for mark in info.metadata:
         if isinstance(mark, Environment):

@@ -1,0 +1,120 @@
+"""A source in, the path of a program out: from the cache, or fetched into it."""
+
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from delegate_core.artifacts.cache import ArtifactCache
+from delegate_core.artifacts.download import Fetching, fetch, shown
+from delegate_core.artifacts.errors import ArtifactError
+from delegate_core.artifacts.git import Checkout
+from delegate_core.artifacts.site import Site
+from delegate_core.artifacts.sources import Download, GitRepository, PlatformDownload
+from delegate_core.artifacts.threads import in_thread
+from delegate_core.artifacts.unpack import PROGRAM, unpack
+from delegate_core.http import TlsOptions
+from delegate_core.settings.secretfrom import Value
+
+__all__ = ["acquired"]
+
+
+@asynccontextmanager
+async def acquired(
+    source: Download | GitRepository, site: Site, cache: ArtifactCache, tls: TlsOptions | None = None
+) -> AsyncIterator[Path]:
+    """The program that a source names, kept in the cache while the block lasts.
+
+    Args:
+        source: what to fetch if it is not there.
+        site: the task that wants it: its log shows what is done, its end ends it.
+        cache: where it is kept.
+        tls: whom to trust when downloading.
+
+    Raises:
+        ArtifactError: it cannot be had; the text says why.
+        SecretUnavailable: a secret that fetching needs cannot be read.
+    """
+    wanted = _Repository(source) if isinstance(source, GitRepository) else _File(source, tls or TlsOptions())
+
+    async def fill(folder: Path) -> None:
+        await wanted.fill(folder, site)
+        _program(folder, wanted.run)  # what has no program in it is not kept
+
+    async with cache.entry(wanted.key, fill, source=wanted.about, log=site.log) as folder:
+        yield _program(folder, wanted.run)
+
+
+def _program(folder: Path, run: str) -> Path:
+    """The program in what was fetched, executable.
+
+    Raises:
+        ArtifactError: there is none, or it lies elsewhere.
+    """
+    program = folder / run
+    real = program.resolve()
+    if not real.is_relative_to(folder.resolve()) or not real.is_file():
+        there = ", ".join(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())[:10])
+        raise ArtifactError(f"there is no file {run!r} in it; there are: {there or 'none'}")
+    if not os.access(real, os.X_OK):
+        real.chmod(real.stat().st_mode | 0o111)
+    return program
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class _File:
+    """A download: the same file under another address, or for another handler, is the same entry."""
+
+    def __init__(self, source: Download, tls: TlsOptions) -> None:
+        self._source = source
+        self._tls = tls
+        self._chosen: PlatformDownload = source.chosen()
+        self._packed = source.format_of(self._chosen)
+        self.run = source.run or PROGRAM
+        self.about = shown(self._chosen.urls[0])
+        what = self._chosen.sha256 or ["unverified", *self._chosen.urls]
+        self.key = _key("download", what, self._packed, source.run)
+
+    async def fill(self, folder: Path, site: Site) -> None:
+        """Download and unpack."""
+        source, file = self._source, folder.parent / "download"
+        wanted = Fetching(
+            urls=self._chosen.urls,
+            sha256=self._chosen.sha256,
+            size_limit=source.size_limit,
+            headers={name: _value(value, site) for name, value in source.headers.items()},
+            tls=self._tls,
+            log=site.log,
+        )
+        if self._chosen.sha256 is None:
+            site.log(f"warning: {self.about} is not verified: no sha256 is known of it", level="warning")
+        await fetch(wanted, file)
+        await in_thread(lambda stop: unpack(file, self._packed, folder, size_limit=source.size_limit, stop=stop))
+        file.unlink()
+
+
+def _value(value: Value, site: Site) -> str:
+    if isinstance(value, str):
+        return value
+    secret = value.read()
+    site.mask(secret)
+    return value.prefix + secret
+
+
+class _Repository:
+    """A checkout: built differently, it is another entry."""
+
+    def __init__(self, source: GitRepository) -> None:
+        self._source = source
+        self.run = source.run
+        self.about = f"{source.git} at {source.commit[:12]}"
+        self.key = _key("git", source.git, source.commit, source.build, source.run)
+
+    async def fill(self, folder: Path, site: Site) -> None:
+        """Check out and build."""
+        await Checkout(self._source, site, folder).make()

@@ -1,0 +1,74 @@
+"""A secret in a declaration: not its value, but where it is read from, each time it is used."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
+
+from delegate_core.settings.paths import UserPath
+
+__all__ = ["SecretFrom", "SecretUnavailable", "Value"]
+
+
+class SecretUnavailable(Exception):
+    """A secret cannot be read. Names the place and the cure, never a value."""
+
+
+class SecretFrom(BaseModel):
+    """Where a secret value is: ``{ file = "/etc/delegate/token" }`` or ``{ environment = "TOKEN" }``.
+
+    It is read when a task needs it, so that a rotated secret needs no restart.
+
+    Attributes:
+        file: a file that holds nothing else; a line end at its end does not belong to it.
+        environment: a variable of the runner's own environment.
+        prefix: what goes before it where it is used: ``"Bearer "``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: UserPath | None = None
+    environment: str | None = None
+    prefix: str = ""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "SecretFrom":
+        if (self.file is None) == (self.environment is None):
+            raise ValueError("give either file or environment")
+        return self
+
+    def read(self) -> str:
+        """The secret, without its prefix.
+
+        Raises:
+            SecretUnavailable: there is none there.
+        """
+        if self.file is not None:
+            return _read(self.file)
+        name = self.environment or ""
+        value = os.environ.get(name)
+        if not value:
+            raise SecretUnavailable(f"the environment variable {name} is not set: start the runner with it")
+        return value
+
+
+def _read(file: Path) -> str:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise SecretUnavailable(f"{file} is no file: name a file that holds the secret")
+        text = file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise SecretUnavailable(f"{file}: {reason}: name a readable file that holds the secret") from None
+    if not text:
+        raise SecretUnavailable(f"{file} is empty: write the secret into it")
+    return text
+
+
+Value = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[SecretFrom, Tag("<secret>")],
+    Discriminator(lambda value: "<text>" if isinstance(value, str) else "<secret>"),
+]
+"""A text, or where a secret is read from."""
