@@ -24,6 +24,7 @@ Config = Annotated[
     Path | None, typer.Option("--config", help="The settings file; default: ./delegate.toml, or the user's.")
 ]
 Wanted = Annotated[str | None, typer.Option("--backend", help="The backend, where the settings do not name it.")]
+CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="The cache's folder; default: the settings'.")]
 TaskId = Annotated[str, typer.Argument(help="The task's id, or how it begins.")]
 
 _RUN = """Run a runner against a control plane.
@@ -70,6 +71,10 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     for name, function in (("list", tasks_list), ("show", tasks_show), ("logs", tasks_logs)):
         tasks.command(name)(function)
     app.add_typer(tasks, name="tasks")
+    cache = typer.Typer(help="Look at downloaded executables.", no_args_is_help=True, rich_markup_mode=None)
+    for name, function in (("list", cache_list), ("prune", cache_prune)):
+        cache.command(name)(function)
+    app.add_typer(cache, name="cache")
     config = typer.Typer(help="Look at a runner's settings.", no_args_is_help=True, rich_markup_mode=None)
     for name, function in (("show", config_show), ("check", config_check), ("init", config_init)):
         config.command(name)(function)
@@ -323,6 +328,50 @@ def tasks_logs(
     from delegate_core.cli import tasks  # noqa: PLC0415
 
     raise typer.Exit(tasks.show_log(tasks.open_history(state_dir, backend, name), task_id))
+
+
+def cache_list(
+    cache_dir: CacheDir = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List the executables that were downloaded or built, the most recently used first.
+
+    \b
+        delegate cache list
+    """
+    from delegate_core.cli import cache  # noqa: PLC0415
+
+    raise typer.Exit(cache.list_cache(cache.open_cache(cache_dir), as_json=json_))
+
+
+def cache_prune(
+    cache_dir: CacheDir = None,
+    unused_for: Annotated[str, typer.Option("--unused-for", help="Only what was not used for so long: 168h.")] = "0",
+    keep: Annotated[str, typer.Option("--keep", help="Stop when this much is left: 5GiB.")] = "0",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,  # noqa: FBT002 - a flag
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Delete downloaded executables that no task uses, the longest unused first. They are fetched again when needed.
+
+    \b
+        delegate cache prune --unused-for 168h
+        delegate cache prune --keep 5GiB --dry-run
+    """
+    from pydantic import ByteSize, TypeAdapter, ValidationError  # noqa: PLC0415
+
+    from delegate_core.cli import cache  # noqa: PLC0415
+    from delegate_core.settings.durations import parse_duration  # noqa: PLC0415
+
+    try:
+        seconds = parse_duration(unused_for)
+    except ValueError as error:
+        raise typer.BadParameter(f"--unused-for: {error}") from None
+    try:
+        size = TypeAdapter(ByteSize).validate_python(keep)
+    except ValidationError:
+        raise typer.BadParameter("--keep: give a size like 500MiB or 5GiB") from None
+    found = cache.open_cache(cache_dir)
+    raise typer.Exit(cache.prune_cache(found, unused_for=seconds, keep=size, dry_run=dry_run, as_json=json_))
 
 
 def version() -> None:

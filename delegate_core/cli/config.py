@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from delegate_core.cli.loading import AllSettings, Table, load_all
 from delegate_core.errors import SettingsError
+from delegate_core.handlers.declared import declared_handlers
 from delegate_core.installed_engines import engine_offers
 from delegate_core.plugins import backend_module, installed, settings_model_of
 from delegate_core.settings import RunnerSettings, Settings, settings_of
@@ -78,6 +79,8 @@ def _print_tables(tables: Iterable[tuple[Table, list[tuple[str, str, str]]]]) ->
 def check(config: Path | None, backend: str | None) -> int:
     """Say whether a runner could be started with these settings. Mistakes are raised, all of them at once."""
     loaded = load_all(config, {"backend": backend})
+    for handler in declared_handlers(loaded.runner.handler):
+        handler.check()
     for warning in loaded.warnings:
         sys.stdout.write(f"warning: {warning}\n")
     sys.stdout.write(_verdict(loaded) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeAlias
 
@@ -24,13 +24,22 @@ class TaskHandler(ABC):
         kind: what it is, for people: ``function``, ``executable``, ``forward``, ``asgi``.
         task_type: the type or pattern it serves.
         limit: how many of its tasks may run at once; None: as many as there are slots.
+        announce: for a pattern, the types that a server is told of: most give out only tasks of types that they know.
         engine: the engine that every one of its tasks needs, by its name: while that is down, none is taken.
     """
 
     kind: ClassVar[str]
 
-    def __init__(self, task_type: str, *, limit: int | None = None, engine: str | None = None) -> None:
+    def __init__(
+        self,
+        task_type: str,
+        *,
+        limit: int | None = None,
+        engine: str | None = None,
+        announce: Iterable[str] = (),
+    ) -> None:
         self.task_type = task_type
+        self.announce = tuple(announce)
         self.limit = limit
         self.engine = engine
 

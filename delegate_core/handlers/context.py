@@ -158,6 +158,11 @@ class TaskContext:
         """The text as it may be shown."""
         return self._surroundings.mask.text(text)
 
+    def masked_bytes(self, data: bytes) -> bytes:
+        """The bytes as they may be shown."""
+        stream = self._surroundings.mask.stream()
+        return stream.feed(data) + stream.finish()
+
     # ------------------------------------------------------------------ place
 
     @property

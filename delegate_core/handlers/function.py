@@ -7,7 +7,7 @@ import inspect
 import sys
 import traceback
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
@@ -48,14 +48,21 @@ class Handler(TaskHandler, Generic[P, R]):
         function: sync or async; sync ones run in a thread.
         limit: how many tasks of this type may run at once; None: as many as there are slots.
         engine: the engine that every task of this type needs, by its name: while that is down, none is taken.
+        announce: for a pattern, the types that a server is told of.
     """
 
     kind: ClassVar[str] = "function"
 
     def __init__(
-        self, task_type: str, function: Callable[P, R], *, limit: int | None = None, engine: str | None = None
+        self,
+        task_type: str,
+        function: Callable[P, R],
+        *,
+        limit: int | None = None,
+        engine: str | None = None,
+        announce: Iterable[str] = (),
     ) -> None:
-        super().__init__(task_type, limit=limit, engine=engine)
+        super().__init__(task_type, limit=limit, engine=engine, announce=announce)
         self.function = function
         functools.update_wrapper(self, function)
 
@@ -77,7 +84,7 @@ class Handler(TaskHandler, Generic[P, R]):
 
     def renamed(self, task_type: str) -> Handler[P, R]:
         """The same function for another task type."""
-        return Handler(task_type, self.function, limit=self.limit, engine=self.engine)
+        return Handler(task_type, self.function, limit=self.limit, engine=self.engine, announce=self.announce)
 
     @functools.cached_property
     def _signature(self) -> _Signature:
@@ -138,7 +145,7 @@ class Handler(TaskHandler, Generic[P, R]):
 
 
 def handler(
-    task_type: str, *, limit: int | None = None, engine: str | None = None
+    task_type: str, *, limit: int | None = None, engine: str | None = None, announce: Iterable[str] = ()
 ) -> Callable[[Callable[P, R]], Handler[P, R]]:
     """Make a function the handler of a task type.
 
@@ -160,7 +167,7 @@ def handler(
         raise PluginError(f"handler {task_type!r}: limit is {limit}; it must be 1 or more")
 
     def decorate(function: Callable[P, R]) -> Handler[P, R]:
-        return Handler(task_type, function, limit=limit, engine=engine)
+        return Handler(task_type, function, limit=limit, engine=engine, announce=announce)
 
     return decorate
 

@@ -36,6 +36,8 @@ class HandlerRegistry:
                 f"two handlers for task type {handler.task_type!r}: one from {taken}, one from {origin}; remove one"
             )
         self._check_pattern(handler.task_type, origin)
+        if wrong := [kind for kind in handler.announce if not matches(handler.task_type, kind)]:
+            raise PluginError(f"{origin}: {handler.task_type!r} does not match {wrong[0]!r}, which it announces")
         handler.check()
         self._handlers[handler.task_type] = handler
         self._origins[handler.task_type] = origin
@@ -85,12 +87,16 @@ class HandlerRegistry:
         return next((pattern for pattern in self._patterns() if matches(pattern, task_type)), None)
 
     def types(self) -> tuple[str, ...]:
-        """The types that have a handler of their own, sorted: what a runner announces."""
-        return tuple(sorted(kind for kind in self._handlers if not is_pattern(kind)))
+        """What a runner announces, sorted: types with a handler of their own, and what patterns say that they serve."""
+        announced = {kind for one in self._handlers.values() for kind in one.announce}
+        return tuple(sorted(announced | set(self._exact())))
 
     def served(self) -> tuple[str, ...]:
-        """All types and patterns, in the order in which they are tried."""
-        return (*self.types(), *self._patterns())
+        """All types and patterns that have a handler, in the order in which they are tried."""
+        return (*self._exact(), *self._patterns())
+
+    def _exact(self) -> list[str]:
+        return sorted(kind for kind in self._handlers if not is_pattern(kind))
 
     @asynccontextmanager
     async def opened(self, settings: RunnerSettings) -> AsyncIterator[OpenHandlers]:

@@ -19,8 +19,9 @@ from delegate_core.errors import (
     PluginError,
     Stop,
 )
-from delegate_core.handlers import HandlerRegistry, Middleware, OpenHandlers, load_handlers
+from delegate_core.handlers import Handler, HandlerRegistry, Middleware, OpenHandlers, load_handlers
 from delegate_core.handlers.base import Serving
+from delegate_core.handlers.declared import DECLARED, declared_handlers
 from delegate_core.handlers.middleware import checked_middleware
 from delegate_core.handlers.script import script
 from delegate_core.journal import Journal
@@ -108,6 +109,7 @@ class Runner:
         registry.add_functions(functions, "the program")
         for source in self.settings.handlers:
             registry.add_all(load_handlers(source), source)
+        registry.add_all(declared_handlers(self.settings.handler), DECLARED)
         for plugin, contributed in self.plugins.collect("task_handlers", engines=engines):
             try:
                 registry.add_all(contributed, f"plugin {plugin}")
@@ -180,12 +182,20 @@ class Runner:
             async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:
                     async with self.handlers.opened(self.settings) as handlers:
+                        self._tell_handlers()
                         await self._serve_safely(self._make_core(folder, journal, spawn, handlers))
                 except DelegateError as error:  # out of here, it would be wrapped in an exception group
                     self._ending.ask(str(error), cancel=True, error=error)
                 finally:
                     self._enter("stopped", self.reason)
         self._ending.raise_error()
+
+    def _tell_handlers(self) -> None:
+        """Say what serves the tasks of handlers that are no functions: those come from the settings file mostly."""
+        for task_type, origin in self.handlers:
+            handler = self.handlers.get(task_type)
+            if handler is not None and not isinstance(handler, Handler):
+                _log.info("task type %s: %s %s, from %s", task_type, handler.kind, handler.origin, origin)
 
     async def _serve_safely(self, core: Core) -> None:
         """Serve; an error ends it in good order, without passing through what handlers hold open."""

@@ -1,0 +1,153 @@
+"""Executables in git repositories, with git itself and its HTTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+from delegate_core import GitRepository, SecretFrom
+from delegate_core.model import Outcome
+from delegate_core.testing.surroundings import PrintingContext
+from tests.artifacts.conftest import PROGRAM, Run, kept
+from tests.artifacts.git_server import Repository, served
+
+Make = Callable[..., PrintingContext]
+
+
+def saying(text: str) -> str:
+    return f"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n{text}'\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository.made(tmp_path / "repo")
+
+
+async def test_a_commit_is_fetched_once_also_when_it_is_not_the_tip(
+    run: Run, task_context: Make, repository: Repository, cache: Path
+) -> None:
+    old = repository.commit({"bin/tool": saying("old")})
+    new = repository.commit({"bin/tool": saying("new")})
+    first, again = task_context(), task_context()
+    assert (await run(GitRepository(git=str(repository.path), commit=old, run="bin/tool"), first)).data == "old"
+    assert (
+        await run(GitRepository(git=str(repository.path), commit=new, run="bin/tool"), task_context())
+    ).data == "new"
+    assert (await run(GitRepository(git=str(repository.path), commit=old, run="bin/tool"), again)).data == "old"
+    assert f"fetching {repository.path} at {old[:12]}" in first.printed()
+    assert again.printed() == ""
+    assert not [path async for path in anyio.Path(cache).rglob(".git")]
+
+
+async def test_a_commit_that_is_not_there_is_no_hit_the_next_time(
+    run: Run, task_context: Make, repository: Repository, cache: Path
+) -> None:
+    repository.commit({"tool": saying("x")})
+    missing = GitRepository(git=f"file://{repository.path}", commit="1" * 40, run="tool")
+    for _ in range(2):
+        result = await run(missing, task_context())
+        assert result.outcome is Outcome.FAILED
+        assert f"has no commit {'1' * 40}" in result.error
+        assert kept(cache) == []
+
+
+async def test_a_server_that_gives_out_branches_only_is_asked_for_its_branch(
+    run: Run, task_context: Make, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = repository.commit({"tool": saying("by branch")})
+    repository.commit({"tool": saying("newer")})
+    monkeypatch.setenv("PASSWORD", "correct-horse-battery")
+    context = task_context()
+    with served(repository, "git", "correct-horse-battery", protocol=False) as server:
+        wanted = {"git": server.url, "commit": commit, "run": "tool", "password": {"environment": "PASSWORD"}}
+        assert (await run(GitRepository.model_validate({**wanted, "ref": "main"}), context)).data == "by branch"
+    assert "gives out no single commit: fetching all of main" in context.printed()
+
+
+async def test_it_is_built_once_and_its_build_is_in_the_log(
+    run: Run, task_context: Make, repository: Repository
+) -> None:
+    commit = repository.commit({"source": saying("built")})
+    source = GitRepository(
+        git=str(repository.path),
+        commit=commit,
+        run="out/tool",
+        build=("mkdir out", "echo compiling", "cp source out/tool"),
+    )
+    first, second = task_context(), task_context()
+    assert (await run(source, first)).data == "built"
+    assert (await run(source, second)).data == "built"
+    assert "compiling" in first.printed()
+    assert second.printed() == ""
+
+
+async def test_a_build_that_fails_keeps_nothing(
+    run: Run, task_context: Make, repository: Repository, cache: Path
+) -> None:
+    commit = repository.commit({"tool": saying("x")})
+    context = task_context()
+    source = GitRepository(git=str(repository.path), commit=commit, run="tool", build=("echo no compiler >&2; exit 7",))
+    assert "build exited with 7" in (await run(source, context)).error
+    assert "no compiler" in context.printed()
+    assert kept(cache) == []
+
+
+async def test_a_program_that_is_a_link_out_of_the_checkout_is_refused(
+    run: Run, task_context: Make, repository: Repository, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(PROGRAM)
+    outside.chmod(0o755)
+    (repository.path / "tool").symlink_to(outside)
+    commit = repository.commit({})
+    result = await run(GitRepository(git=str(repository.path), commit=commit, run="tool"), task_context())
+    assert "there is no file 'tool' in it" in result.error
+
+
+async def test_a_password_reaches_git_and_no_log_and_faults_are_tried_again(
+    run: Run, task_context: Make, repository: Repository, tmp_path: Path
+) -> None:
+    commit = repository.commit({"tool": saying("private")})
+    secret = tmp_path / "token"
+    secret.write_text("correct-horse-battery\n")
+    context = task_context()
+    with served(repository, "robot", "correct-horse-battery") as server:
+        server.broken = 1
+        source = GitRepository(
+            git=server.url, commit=commit, run="tool", username="robot", password=SecretFrom(file=secret)
+        )
+        assert (await run(source, context)).data == "private"
+    assert "trying again in" in context.printed()
+    assert "correct" not in context.printed()
+    assert any(server.seen)
+
+
+async def test_without_its_password_nobody_is_asked_and_the_error_says_what_to_give(
+    run: Run, task_context: Make, repository: Repository
+) -> None:
+    commit = repository.commit({"tool": saying("x")})
+    context = task_context()
+    with served(repository, "robot", "correct-horse-battery") as server:
+        result = await run(GitRepository(git=server.url, commit=commit, run="tool"), context)
+    assert "give username and password, or ssh_key" in result.error
+    assert "trying again" not in context.printed()
+
+
+async def test_a_repository_that_does_not_exist_is_named(run: Run, task_context: Make, tmp_path: Path) -> None:
+    result = await run(GitRepository(git=str(tmp_path / "none"), commit="1" * 40, run="x"), task_context())
+    assert "cannot fetch" in result.error
+    assert "does not" in result.error
+
+
+async def test_a_checkout_beyond_the_limit_is_refused(
+    run: Run, task_context: Make, repository: Repository, cache: Path
+) -> None:
+    commit = repository.commit({"tool": saying("x"), "big": "x" * 5000})
+    result = await run(
+        GitRepository(git=str(repository.path), commit=commit, run="tool", size_limit=1000), task_context()
+    )
+    assert "raise size_limit" in result.error
+    assert kept(cache) == []
