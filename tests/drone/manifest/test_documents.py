@@ -251,6 +251,8 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_name_and_an_error_where_st
         ("  environment: {A: [x]}", "variable `A` of step `a` must be a text; it is a list"),
         ("  depends_on: b", "`depends_on` of step `a` must be a list; it is a text"),
         ("- ", "this step is empty, not a map"),
+        ("clone: {depth: .inf}", "`depth` of `clone` must be a whole number; it is a number"),
+        ("clone: {depth: 9223372036854775808}", "`depth` of `clone` must be a whole number; it is a number"),
         ("clone: {depth: true}", "`depth` of `clone` must be a whole number; it is a truth value"),
         ("platform: linux/amd64", "`platform` of the pipeline must be a map; it is a text"),
     ],
@@ -262,3 +264,35 @@ def test_a_wrong_type_is_an_error_that_shows_the_place(line: str, message: str) 
     assert error.message == message
     assert error.cure
     assert "^" in error.excerpt
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "volumes: {}",
+        "services: text",
+        "image_pull_secrets: {a: b}",
+        "environment: [x]",
+        "workspace: 7",
+    ],
+)
+def test_what_an_exec_pipeline_ignores_may_have_any_shape(line: str) -> None:
+    """As the official parser takes it: only a warning that it has no effect."""
+    manifest = load_manifest(f"kind: pipeline\ntype: exec\n{line}\nsteps: [{{name: a, commands: [make]}}]\n")
+    assert [str(problem.severity.value) for problem in manifest.problems] == ["warning"]
+    assert "has no effect in a pipeline of type exec" in manifest.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "line", ["settings: [x]", "privileged: maybe", "shm_size: {}", "dns: 1", "volumes: text", "pull: {}"]
+)
+def test_what_a_step_on_the_host_ignores_may_have_any_shape(line: str) -> None:
+    manifest = load_manifest(f"kind: pipeline\ntype: exec\nsteps:\n- name: a\n  {line}\n  commands: [make]\n")
+    assert [str(problem.severity.value) for problem in manifest.problems] == ["warning"]
+
+
+def test_a_number_with_a_fraction_is_read_at_once_and_cut_as_the_official_parser_does() -> None:
+    """It was once looked for in a range of 64 bits, one number after another."""
+    manifest = load_manifest("kind: pipeline\nclone: {depth: 1.10}\nsteps: [{name: a, image: b}]\n")
+    assert manifest.pipelines[0].clone.depth == 1
+    assert manifest.problems[0].message == "`depth` of `clone` is a whole number; the fraction is dropped"

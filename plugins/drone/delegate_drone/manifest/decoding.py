@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delegate_drone.manifest.conditions import CONDITION_KEYS, Condition, Conditions
 from delegate_drone.manifest.fields import Fields, nearest, shape
+from delegate_drone.manifest.ignored import IGNORED_IN_EXEC_PIPELINE, IGNORED_IN_STEP
 from delegate_drone.manifest.models import (
     Clone,
     Dependency,
@@ -35,13 +36,15 @@ _HEADER = frozenset({"kind", "type", "version"})
 
 def decode_pipeline(fields: Fields, kind: str) -> Pipeline:
     """A pipeline of type ``exec`` or ``docker``; what is wrong with it goes to the report."""
+    if kind == "exec":
+        fields.ignore(IGNORED_IN_EXEC_PIPELINE)
     pipeline = Pipeline(
         name=fields.text("name"),
         type=kind,
         mark=fields.node.mark,
         node=fields.node,
-        steps=tuple(_step(step) for step in fields.sections("steps", "step")),
-        services=tuple(_step(service) for service in fields.sections("services", "service")),
+        steps=tuple(_step(step, kind) for step in fields.sections("steps", "step")),
+        services=tuple(_step(service, kind) for service in fields.sections("services", "service")),
         dependencies=decode_dependencies(fields),
         environment=_plain_environment(fields),
         platform=_platform(fields),
@@ -62,7 +65,8 @@ def decode_dependencies(fields: Fields) -> tuple[Dependency, ...]:
     return tuple(Dependency(scalar_text(name), name.mark) for name in fields.texts("depends_on"))
 
 
-def _step(fields: Fields) -> Step:
+def _step(fields: Fields, kind: str) -> Step:
+    fields.ignore(IGNORED_IN_STEP[kind])
     step = Step(
         name=fields.text("name"),
         mark=fields.node.mark,
@@ -78,7 +82,6 @@ def _step(fields: Fields) -> Step:
         failure=fields.text("failure"),
         pull=fields.text("pull"),
         privileged=fields.flag("privileged"),
-        shell=fields.text("shell"),
         user=fields.text("user"),
         working_dir=fields.text("working_dir"),
         network_mode=fields.text("network_mode"),

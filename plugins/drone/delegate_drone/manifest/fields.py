@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import takewhile
@@ -32,6 +32,11 @@ def shape(node: Node) -> str:
     return names.get(type(scalar_value(node)), "a text")
 
 
+def _fits(value: object) -> TypeGuard[int | float]:
+    """A number that 64 bits can hold. A range must not be asked: it looks for a float one by one, and never ends."""
+    return not isinstance(value, bool) and isinstance(value, int | float) and -(2**63) <= value < 2**63
+
+
 class Fields:
     """The keys of one map.
 
@@ -54,6 +59,12 @@ class Fields:
                 self._values.setdefault(entry.key.text, []).append(entry)
             else:
                 report.error("bad-key", entry.key.mark, f"a key of {what} is {shape(entry.key)}", "quote it")
+
+    def ignore(self, names: Iterable[str]) -> None:
+        """Take these keys for known and not given, whatever stands there."""
+        for name in names:
+            self._asked.add(name)
+            self._values.pop(name, None)
 
     def all(self, name: str) -> list[Node]:
         """Every value given for a key, in the order of the file."""
@@ -97,9 +108,12 @@ class Fields:
         if node is None:
             return 0
         value = scalar_value(self._typed(node)) if isinstance(node, Scalar) else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value not in range(-(2**63), 2**63):
+        if not _fits(value):
             self._wrong(name, node, "a whole number", "write digits without quotes")
             return 0
+        if value != int(value):
+            message = f"`{name}` of {self.what} is a whole number; the fraction is dropped"
+            self.report.warning("fraction", node.mark, message, f"write {int(value)}")
         return int(value)
 
     def size(self, name: str) -> int:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from delegate_drone.manifest.conditions import CONDITION_KEYS, Condition
 from delegate_drone.manifest.graphs import find_cycle, name_hint, report_cycle
+from delegate_drone.manifest.ignored import IGNORED_IN_EXEC_PIPELINE, IGNORED_IN_STEP
 from delegate_drone.manifest.models import Pipeline
 from delegate_drone.manifest.nodes import Mapping as MappingNode
 from delegate_drone.manifest.nodes import Mark, Node, Scalar, Sequence, walk
@@ -20,26 +21,6 @@ Rule: TypeAlias = Callable[[Pipeline, Report], None]
 
 _LONGEST_NAME = 100
 _CLONE = "clone"
-_CONTAINER_KEYS = (
-    "command",
-    "devices",
-    "dns",
-    "dns_search",
-    "entrypoint",
-    "extra_hosts",
-    "mem_limit",
-    "memswap_limit",
-    "network_mode",
-    "privileged",
-    "pull",
-    "settings",
-    "shm_size",
-    "user",
-    "volumes",
-    "working_dir",
-)
-_IGNORED_IN_EXEC_PIPELINE = ("environment", "image_pull_secrets", "services", "volumes", "workspace")
-_IGNORED_IN_STEP: Mapping[str, Iterable[str]] = {"exec": (*_CONTAINER_KEYS, "shell"), "docker": ("shell",)}
 _FAILURES = frozenset({"", "always", "fail", "fail-fast", "fast", "fast-fail", "ignore"})
 _PULLS = frozenset({"", "always", "default", "if-not-exists", "never"})
 _STATUSES = frozenset({"success", "failure"})
@@ -105,9 +86,9 @@ def _step_dependencies(pipeline: Pipeline, report: Report) -> None:
 
 def _ignored_keys(pipeline: Pipeline, report: Report) -> None:
     if pipeline.type == "exec":
-        _report_ignored(pipeline.node, _IGNORED_IN_EXEC_PIPELINE, pipeline.type, report)
+        _report_ignored(pipeline.node, IGNORED_IN_EXEC_PIPELINE, pipeline.type, report)
     for step in all_steps(pipeline):
-        _report_ignored(step.node, _IGNORED_IN_STEP[pipeline.type], pipeline.type, report)
+        _report_ignored(step.node, IGNORED_IN_STEP[pipeline.type], pipeline.type, report)
 
 
 def _report_ignored(node: MappingNode, keys: Iterable[str], type_: str, report: Report) -> None:
