@@ -47,15 +47,16 @@ class MixedEngine:
                 yield place
             return
         workspace = stage.workspace
-        folder = workspace.source or str(self.host.layout(surroundings.folder).workspace)
+        own = self.host.layout(surroundings.folder).workspace if workspace.source is None else None
         on_host = replace(stage, workspace=Workspace(source=workspace.source))
         netrc = None if self.netrc_on_host_only else stage.netrc
-        in_containers = replace(stage, workspace=replace(workspace, source=folder), netrc=netrc)
-        async with (
-            self.host.open(on_host, surroundings) as host,
-            self.containers.open(in_containers, surroundings) as containers,
-        ):
-            yield _MixedPlace(containers, host)
+        in_containers = replace(stage, workspace=replace(workspace, source=workspace.source or str(own)), netrc=netrc)
+        async with self.host.open(on_host, surroundings) as host:
+            if own is not None:
+                # For the users of all images. Nobody else of this host gets there: the folder around it is private.
+                await anyio.Path(own).chmod(0o777)
+            async with self.containers.open(in_containers, surroundings) as containers:
+                yield _MixedPlace(containers, host)
 
 
 @dataclass(frozen=True, slots=True)

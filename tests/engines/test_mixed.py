@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -48,6 +49,10 @@ class Containers:
         self.told += 1
 
 
+def mode(folder: Path) -> int:
+    return stat.S_IMODE(folder.stat().st_mode)
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -64,6 +69,9 @@ BUILD = Step(name="build", container=CONTAINER)
 async def test_what_a_step_on_the_host_makes_is_in_the_workspace_of_the_containers(tmp_path: Path) -> None:
     containers, surroundings = Containers(), LocalSurroundings(tmp_path)
     async with MixedEngine(containers, HostEngine()).open(stage(CLONE, BUILD), surroundings) as place:
+        workspace = Path(containers.stages[0].workspace.source or "")
+        assert mode(workspace) == 0o777  # for any user of an image
+        assert mode(workspace.parent) == 0o700  # but for none of this host
         await place.run(CLONE, lambda _: None)
         assert await place.run(BUILD, lambda _: None) == Exited(0)
         place.failed()
