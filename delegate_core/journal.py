@@ -250,7 +250,7 @@ class Journal:
         return self._entries("WHERE phase NOT IN ('delivered', 'undeliverable') ORDER BY number")
 
     def without_log(self) -> list[Entry]:
-        """Delivered tasks whose log the server is not known to have, oldest first."""
+        """Delivered tasks of whose log nothing is known, oldest first: the runner died while it was sent."""
         return self._entries("WHERE phase = 'delivered' AND log IS NULL ORDER BY number")
 
     def recent(self, limit: int = 100) -> list[Entry]:

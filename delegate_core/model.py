@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 __all__ = [
+    "LOG_KEPT_HERE",
     "CancelCause",
     "Card",
     "Credentials",
@@ -40,6 +41,10 @@ __all__ = [
     "Touch",
     "with_event",
 ]
+
+
+LOG_KEPT_HERE = "kept here"
+"""What `Entry.log` says where the server keeps no log of the task."""
 
 
 class Outcome(StrEnum):
@@ -275,7 +280,7 @@ class Entry:
     progressed: bool = False
     """A progress event was sent, or was about to be, before the crash."""
     log: str | None = None
-    """None: the log stayed here; "": the server has it; else why the server has it not."""
+    """None: nothing is known of it; "": the server has it; `LOG_KEPT_HERE`; else why the server has it not."""
     streams: Mapping[str, Path] = field(default_factory=dict, compare=False)
     """For `recover`: the spools of what it had printed, by step, its own under ""; read by ``Spool.open``."""
 

@@ -13,7 +13,7 @@ from delegate_core.cli.tables import print_table, short_ids
 from delegate_core.console.visible import coloured, visible
 from delegate_core.history import History
 from delegate_core.logs import LogLine
-from delegate_core.model import Entry, Phase
+from delegate_core.model import LOG_KEPT_HERE, Entry, Phase
 
 __all__ = ["list_tasks", "open_history", "show_log", "show_task"]
 
@@ -52,7 +52,7 @@ def _outcome(entry: Entry) -> tuple[str, str]:
 
 def _log_state(entry: Entry) -> str:
     """Where the log is: with the server, or only here."""
-    if entry.log is None:
+    if entry.log in {None, LOG_KEPT_HERE}:
         return "here"
     return "stored" if entry.log == "" else "not stored"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import anyio
 
-from delegate_core.logs import CUT_OFF, Mask, Spool, Stored, TaskLog
+from delegate_core.logs import CUT_OFF, Mask, Spool, TaskLog
 from delegate_core.model import CancelCause, Entry, Phase, Session, Task
 from delegate_core.runner.core import Core
+from delegate_core.runner.lognotes import LogNotes
 from delegate_core.runner.sending import LogSending
 
 __all__ = ["LeftLogs"]
@@ -41,7 +42,10 @@ class LeftLogs:
     session: Session
     task: Task
     streams: Mapping[str, Path]
-    _missing: dict[str, str] = field(default_factory=dict)
+    _notes: LogNotes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._notes = LogNotes(self.core.journal, self.entry.number)
 
     async def send(self) -> None:
         """Begin to send them, and wait for that briefly. Never raises for their sake."""
@@ -70,7 +74,7 @@ class LeftLogs:
         if self._is_cut_off and not _ends_so(log.spool):
             log.line(CUT_OFF, level="warn")
         log.close()
-        sending = LogSending(self.core, self, log, stream, self._note)
+        sending = LogSending(self.core, self, log, stream, self._notes.note)
         sending.ended.set()
         return sending
 
@@ -81,11 +85,6 @@ class LeftLogs:
         except OSError as error:
             _log.warning("the log in %s cannot be read any more: %s", folder, error.strerror)
             return Spool(folder, limit=limit)
-
-    def _note(self, stream: str, stored: Stored) -> None:
-        if not stored.stored:
-            self._missing[stream] = f"{stream}: {stored.reason}" if stream else stored.reason
-        self.core.journal.log_stored(self.entry.number, "; ".join(self._missing.values()))
 
 
 def _ends_so(spool: Spool) -> bool:

@@ -48,11 +48,11 @@ class LogSending:
 
     Args:
         stream: the step whose log it is; empty: the task's own.
-        note: takes what became of it; not called where the backend keeps no logs.
+        note: takes what became of it; None where the backend keeps no log of it.
     """
 
     def __init__(
-        self, core: Core, owner: Owner, log: TaskLog, stream: str, note: Callable[[str, Stored], None]
+        self, core: Core, owner: Owner, log: TaskLog, stream: str, note: Callable[[str, Stored | None], None]
     ) -> None:
         self._core = core
         self._owner = owner
@@ -66,9 +66,7 @@ class LogSending:
         """Send all of it, or give up."""
         self._core.logs_open += 1
         try:
-            stored = await self._within_patience()
-            if stored is not None:
-                self._note(stored)
+            self._note(await self._within_patience())
         except Exception:  # noqa: BLE001 - a log is never a reason to end a task or the runner
             _log.exception("%s is not sent any more", self._title)
         finally:
@@ -120,7 +118,7 @@ class LogSending:
         task = self._owner.task.id
         return f"the log of step {self._stream!r} of task {task}" if self._stream else f"the log of task {task}"
 
-    def _note(self, stored: Stored) -> None:
+    def _note(self, stored: Stored | None) -> None:
         self._take_note(self._stream, stored)
-        if not stored.stored:
+        if stored is not None and not stored.stored:
             _log.warning("%s stays on this machine: %s", self._title, stored.reason)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from delegate_core.logs import LogLine, Mask, Spool, Stored, TaskLog
+from delegate_core.logs import LogLine, Mask, Spool, TaskLog
 from delegate_core.runner.core import Core
+from delegate_core.runner.lognotes import LogNotes
 from delegate_core.runner.sending import LogSending
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Streams:
         self._execution = execution
         self._mask: Mask | None = None
         self._open: dict[str, _Open] = {}
-        self._missing: dict[str, str] = {}
+        self._notes = LogNotes(core.journal, execution.number)
         self._ended = False
         self._loop = asyncio.get_running_loop()
         self._making = threading.Lock()
@@ -82,20 +83,13 @@ class Streams:
                 if opened.sending is not None:
                     await opened.sending.done.wait()
 
-    def note(self, stream: str, stored: Stored) -> None:
-        """What became of one log; the journal keeps the reasons of those that the server has not got."""
-        if not stored.stored:
-            reason = stored.reason or "not stored"
-            self._missing[stream] = f"{stream}: {reason}" if stream else reason
-        self._core.journal.log_stored(self._execution.number, "; ".join(self._missing.values()))
-
     def _new(self, stream: str, mask: Mask) -> _Open:
         spool = Spool(self._folder(stream), limit=self._core.settings.log_limit)
         log = TaskLog(spool, mask, on_line=lambda line: self._execution.printed(line, stream))
         if self._ended:
             log.close()  # a thread that has outlived its task has no log any more
             return _Open(log, None)
-        sending = LogSending(self._core, self._execution, log, stream, self.note)
+        sending = LogSending(self._core, self._execution, log, stream, self._notes.note)
         self._loop.call_soon_threadsafe(self._core.spawn, sending.run)
         return _Open(log, sending)
 
