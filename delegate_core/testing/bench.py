@@ -17,7 +17,7 @@ from delegate_core.handlers.base import Serving
 from delegate_core.markers import hookimpl
 from delegate_core.model import Task, TaskResult
 from delegate_core.runner import Runner
-from delegate_core.settings import RunnerSettings
+from delegate_core.settings import RunnerSettings, Settings
 
 __all__ = ["PATIENCE", "Bench", "Seen", "Started"]
 
@@ -146,6 +146,7 @@ class Bench:
         plugins: tuple[object, ...] = (),
         until: str = "running",
         middleware: Iterable[Middleware] = (),
+        engine_settings: Mapping[str, Settings | None] | None = None,
         **settings: Any,
     ) -> Started:
         """Start a runner and wait until it is in a state, by default ready for tasks.
@@ -156,6 +157,7 @@ class Bench:
             plugins: more plugins.
             until: the state to wait for.
             middleware: goes around every task.
+            engine_settings: of the engines that plugins bring.
             settings: of `RunnerSettings`, over quick ones.
         """
         quick = {"poll_interval": 0.05, "grace": 0.3, "drain_timeout": PATIENCE / 2, "register_timeout": PATIENCE}
@@ -167,6 +169,7 @@ class Bench:
             plugins=(seen, *plugins),
             state_dir=self.folder / name,
             middleware=middleware,
+            engine_settings=engine_settings,
         )
         started = Started(runner, seen)
         self._all.append(started)

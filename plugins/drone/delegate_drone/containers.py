@@ -21,7 +21,7 @@ def container_options(settings: DroneSettings, accounts: tuple[RegistryCredentia
         volumes=settings.volumes,
         networks=settings.networks,
         network_options=dict(settings.network_opts),
-        show_pulls=settings.docker_stream_pull,
+        show_pulls=settings.stream_pulls,
         limits=_limits(settings),
         shm_size=settings.shm_size or None,
         netrc_clone_only=settings.netrc_clone_only,

@@ -108,8 +108,8 @@ class DroneSettings(Settings):
         registry_plugin_token: the token shared with the extension that knows registry accounts.
         registry_plugin_skip_verify: trust any certificate of it.
         netrc_clone_only: give the git account to the clone step only.
-        docker_config: a docker config.json with accounts of registries.
-        docker_stream_pull: show how far an image is pulled, in the log of its step.
+        registry_config: a docker config.json with accounts of registries.
+        stream_pulls: show how far an image is pulled, in the log of its step.
         memory_limit: bytes of memory a container may use.
         memory_swap_limit: bytes of memory and swap together; -1: no limit.
         shm_size: bytes of a container's /dev/shm.
@@ -182,8 +182,8 @@ class DroneSettings(Settings):
         bool, Environment("DRONE_REGISTRY_PLUGIN_SKIP_VERIFY", "DRONE_REGISTRY_SKIP_VERIFY")
     ] = False
 
-    docker_config: Annotated[UserPath | None, Environment("DRONE_DOCKER_CONFIG")] = None
-    docker_stream_pull: Annotated[bool, Environment("DRONE_DOCKER_STREAM_PULL")] = True
+    registry_config: Annotated[UserPath | None, Environment("DRONE_DOCKER_CONFIG")] = None
+    stream_pulls: Annotated[bool, Environment("DRONE_DOCKER_STREAM_PULL")] = True
     volumes: Annotated[SharedVolumes, Flag("volume"), Environment("DRONE_RUNNER_VOLUMES")] = ()
     networks: Annotated[tuple[str, ...], Flag("network"), Environment("DRONE_RUNNER_NETWORKS")] = ()
     network_opts: Annotated[Pairs, Flag("network-opt"), Environment("DRONE_RUNNER_NETWORK_OPTS")] = ()

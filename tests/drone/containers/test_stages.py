@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,52 +13,15 @@ import pytest
 
 from delegate_core.pipeline.spec import HostVolume
 from delegate_core.pipeline.states import Ending, Exited
-from delegate_core.testing.bench import PATIENCE, Bench, Started
+from delegate_core.testing.bench import PATIENCE
 from delegate_drone.compiler import SharedVolume
-from delegate_drone.plugin import DroneBackend
-from delegate_drone.server import EmbeddedDrone, Order, Rules
-from delegate_drone.server.records import Stage as StageRow
-from delegate_drone.server.stagelog import stored_lines
+from delegate_drone.server import EmbeddedDrone
+from tests.drone.containers.bench import bench_at, ended, log, submit, until_ready
 from tests.drone.containers.fake_engine import FakeContainers
 from tests.drone.external.extension import Answer, answering
 
 DOCKER = "kind: pipeline\ntype: docker\nname: d\nclone: {disable: true}\nsteps:\n- {name: a, image: alpine}\n"
 EXEC = "kind: pipeline\ntype: exec\nname: e\nclone: {disable: true}\nsteps:\n- {name: a, commands: [echo here]}\n"
-
-
-@pytest.fixture
-async def drone() -> AsyncIterator[EmbeddedDrone]:
-    async with EmbeddedDrone(rules=Rules(long_poll=1.0, match_every=0.2)) as drone:
-        yield drone
-
-
-@asynccontextmanager
-async def bench_at(drone: EmbeddedDrone, folder: Path, **fields: Any) -> AsyncIterator[Bench]:
-    def backend() -> DroneBackend:
-        return DroneBackend(server=drone.url, secret=drone.keys.rpc, **fields)
-
-    async with Bench.opened(folder, backend) as bench:
-        yield bench
-
-
-def submit(drone: EmbeddedDrone, text: str, **order: Any) -> int:
-    (stage,) = drone.stages_of(drone.create(Order(text=text, **order)).id)
-    return stage.id
-
-
-async def ended(drone: EmbeddedDrone, stage_id: int) -> StageRow:
-    return await drone.wait_finished(stage_id, timeout=PATIENCE)
-
-
-def log(drone: EmbeddedDrone, stage: StageRow, step: int = 0) -> str:
-    stored = drone.parts.store.logs.find(stage.steps[step].id)
-    return "".join(line.out for line in stored_lines(stored)) if stored is not None else ""
-
-
-async def until_ready(started: Started, *, ready: bool = True) -> None:
-    with anyio.fail_after(PATIENCE):
-        while started.runner.snapshot().ready is not ready:  # noqa: ASYNC110 - a snapshot tells nobody of changes
-            await anyio.sleep(0.01)
 
 
 async def test_a_docker_stage_runs_on_the_engine_of_a_plugin(drone: EmbeddedDrone, tmp_path: Path) -> None:
@@ -163,7 +124,7 @@ async def test_images_are_pulled_with_the_accounts_of_every_source_and_no_passwo
     containers = FakeContainers(run_step=print_password)
     async with answering(lambda _: Answer.of(stored)) as extension:
         fields = {
-            "docker_config": file,
+            "registry_config": file,
             "registry_plugin_endpoint": extension.url,
             "registry_plugin_token": extension.token,
         }
@@ -194,7 +155,7 @@ async def test_the_runner_s_settings_reach_the_containers(drone: EmbeddedDrone, 
         "volumes": (SharedVolume("/certs", "/etc/certs", read_only=True),),
         "networks": ("shared",),
         "network_opts": {"mtu": "1450"},
-        "docker_stream_pull": False,
+        "stream_pulls": False,
         "memory_limit": "1g",
         "environment": {"GREETING": "hello"},
         "clone_image": "octo/git:1",

@@ -84,7 +84,7 @@ class RegistrySources:
             text = await anyio.Path(self._config).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise RegistriesError(f"{self._config}: {reason}: give a readable --docker-config") from None
+            raise RegistriesError(f"{self._config}: {reason}: give a readable --registry-config") from None
         return parse_docker_config(text, str(self._config))
 
     async def _stored(self, extension: Extension, details: Details) -> list[RegistryCredentials]:

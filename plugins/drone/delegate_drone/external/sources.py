@@ -56,5 +56,5 @@ async def open_sources(
         yield Sources(
             SecretSources(settings.static_secrets, opened("secret", settings.secret_plugin)),
             EnvironmentSources(variables, opened("environment", settings.env_plugin)),
-            RegistrySources(settings.docker_config, opened("registry", settings.registry_plugin)),
+            RegistrySources(settings.registry_config, opened("registry", settings.registry_plugin)),
         )
