@@ -8,8 +8,8 @@ Three kinds of hook:
 * **session hooks** (from ``authenticate`` to ``deregister``) are *addressed*: the core calls them on the chosen
   backend only. ``authenticate``, ``register``, ``fetch_tasks``, ``claim`` and ``report`` are needed; the rest have
   defaults, which each docstring names.
-* **questions** (``dispatch``, ``accept_task``) are asked of each plugin, in pluggy's order (``tryfirst``, then the
-  last registered first, then ``trylast``), until one answers something other than None.
+* **questions** (``dispatch``, ``accept_task``, ``resolve_secret``) are asked of each plugin, in pluggy's order
+  (``tryfirst``, then the last registered first, then ``trylast``), until one answers something other than None.
 * **contributions and observations** are collected from, or told to, every plugin.
 
 Errors of session hooks: `Stop`, `Drain` and `Moved` change the session, a `DelegateError`, which only a person can
@@ -260,6 +260,22 @@ class HookSpecs:
             @hookimpl(tryfirst=True)
             async def dispatch(task, context):
                 return await cluster.run(task, context) if task.type in cluster.types else None
+        """
+
+    @hookspec(firstresult=True)
+    async def resolve_secret(self, provider: str, reference: str) -> str | None:
+        """The value of a secret that the runner's settings name, such as ``npm = "vault:secret/ci/npm#token"``.
+
+        Called before a task whose data says ``${{secrets.npm}}``, with ``vault`` and ``secret/ci/npm#token``; each
+        time, so that a renewed secret needs no restart. None: not my provider, ask the next. The core's own come last:
+        ``env``, ``file`` and ``vault``. Raise `SecretError` where it cannot be had: the task fails with its text,
+        which must not hold the value. What is answered is masked in all that the task prints.
+
+        Example::
+
+            @hookimpl
+            async def resolve_secret(provider, reference):
+                return await keyring.read(reference) if provider == "keyring" else None
         """
 
     @hookspec(firstresult=True)

@@ -28,6 +28,7 @@ __all__ = [
     "Phase",
     "Registration",
     "Run",
+    "SecretTask",
     "Session",
     "SessionIdentity",
     "Settled",
@@ -124,6 +125,17 @@ _CANCEL_TEXTS = {
 }
 
 
+class SecretTask(Frozen):
+    """A task whose result is a secret, for the data of the task that it belongs to: ``${{secrets.ID}}``.
+
+    Its handler answers ``{"value": "the secret"}``. Its data may name the secrets of those before it.
+    """
+
+    id: str = Field(min_length=1)
+    type: str
+    data: JsonValue = Field(None, repr=False)
+
+
 class Task(Frozen):
     """One claimed unit of work.
 
@@ -134,6 +146,7 @@ class Task(Frozen):
         title: what people call it, such as ``octo/hello #8 test``; no secret is in it.
         timeout: seconds that the server grants from the claim on; None if it names none.
         masks: values that must never be shown. They are not journaled and not part of a repr.
+        secrets: tasks to be run before it, each of which gives a secret to its data.
         state: opaque JSON of the backend: the core stores it and never reads it. No token may be in it.
     """
 
@@ -143,6 +156,7 @@ class Task(Frozen):
     title: str = ""
     timeout: float | None = None
     masks: tuple[str, ...] = Field(default=(), repr=False)
+    secrets: tuple[SecretTask, ...] = ()
     state: JsonValue = None
 
 

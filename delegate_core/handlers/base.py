@@ -26,9 +26,11 @@ class TaskHandler(ABC):
         limit: how many of its tasks may run at once; None: as many as there are slots.
         announce: for a pattern, the types that a server is told of: most give out only tasks of types that they know.
         engine: the engine that every one of its tasks needs, by its name: while that is down, none is taken.
+        expressions: whether ``${{secrets.ID}}`` and ``<{ }>`` in the data are resolved before it gets them.
     """
 
     kind: ClassVar[str]
+    expressions: bool = True
 
     def __init__(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import anyio
 
@@ -99,6 +100,22 @@ class Surroundings(Protocol):
 
     def engine(self, name: str) -> Engine:
         """An engine of the runner's."""
+
+
+class _Part:
+    """The surroundings of a task, but for the folder."""
+
+    def __init__(self, whole: Surroundings, folder: Callable[[], Path]) -> None:
+        self._whole = whole
+        self._folder = folder
+
+    def folder(self) -> Path:
+        folder = self._folder()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
 
 
 class TaskContext:
@@ -222,6 +239,22 @@ class TaskContext:
 
     def _print(self, data: bytes, stream: str) -> None:
         self.write(data, level="error" if stream == "stderr" else "info")
+
+    @asynccontextmanager
+    async def part(self, task: Task, name: str) -> AsyncIterator[TaskContext]:
+        """A context for a task that is run for this one: with a folder of its own, and all else in common."""
+        part = TaskContext(
+            task,
+            cast("Surroundings", _Part(self._surroundings, lambda: self.folder / name)),
+            deadline=self.deadline,
+            grace=self._grace,
+            margin=self._margin,
+        )
+        part.cancelled = self.cancelled
+        try:
+            yield part
+        finally:
+            self.outlived_by = part.outlived_by or self.outlived_by
 
     async def progress(self, event: Event) -> None:
         """Tell the server how far the task is; see the ``progress`` hook."""

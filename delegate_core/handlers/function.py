@@ -49,6 +49,7 @@ class Handler(TaskHandler, Generic[P, R]):
         limit: how many tasks of this type may run at once; None: as many as there are slots.
         engine: the engine that every task of this type needs, by its name: while that is down, none is taken.
         announce: for a pattern, the types that a server is told of.
+        expressions: resolve ``${{secrets.ID}}`` and ``<{ }>`` in the data; off for texts of other systems.
     """
 
     kind: ClassVar[str] = "function"
@@ -61,8 +62,10 @@ class Handler(TaskHandler, Generic[P, R]):
         limit: int | None = None,
         engine: str | None = None,
         announce: Iterable[str] = (),
+        expressions: bool = True,
     ) -> None:
         super().__init__(task_type, limit=limit, engine=engine, announce=announce)
+        self.expressions = expressions
         self.function = function
         functools.update_wrapper(self, function)
 
@@ -84,7 +87,14 @@ class Handler(TaskHandler, Generic[P, R]):
 
     def renamed(self, task_type: str) -> Handler[P, R]:
         """The same function for another task type."""
-        return Handler(task_type, self.function, limit=self.limit, engine=self.engine, announce=self.announce)
+        return Handler(
+            task_type,
+            self.function,
+            limit=self.limit,
+            engine=self.engine,
+            announce=self.announce,
+            expressions=self.expressions,
+        )
 
     @functools.cached_property
     def _signature(self) -> _Signature:
@@ -145,7 +155,12 @@ class Handler(TaskHandler, Generic[P, R]):
 
 
 def handler(
-    task_type: str, *, limit: int | None = None, engine: str | None = None, announce: Iterable[str] = ()
+    task_type: str,
+    *,
+    limit: int | None = None,
+    engine: str | None = None,
+    announce: Iterable[str] = (),
+    expressions: bool = True,
 ) -> Callable[[Callable[P, R]], Handler[P, R]]:
     """Make a function the handler of a task type.
 
@@ -167,7 +182,7 @@ def handler(
         raise PluginError(f"handler {task_type!r}: limit is {limit}; it must be 1 or more")
 
     def decorate(function: Callable[P, R]) -> Handler[P, R]:
-        return Handler(task_type, function, limit=limit, engine=engine, announce=announce)
+        return Handler(task_type, function, limit=limit, engine=engine, announce=announce, expressions=expressions)
 
     return decorate
 

@@ -150,6 +150,12 @@ class OpenHandlers:
         kind = self._registry.find(task_type)
         return None if kind is None else self._executing[kind]
 
+    def takes_expressions(self, task_type: str) -> bool:
+        """Whether expressions in data of this type are ours to resolve; a type without a handler runs elsewhere."""
+        kind = self._registry.find(task_type)
+        found = None if kind is None else self._registry.get(kind)
+        return found is None or found.expressions
+
     def known(self) -> str:
         """What there is a handler for, for an error."""
         return ", ".join(self._registry.served()) or "none"

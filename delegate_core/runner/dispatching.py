@@ -9,12 +9,19 @@ from delegate_core.handlers.base import Execute
 from delegate_core.handlers.middleware import surrounded
 from delegate_core.model import Task, TaskResult
 from delegate_core.plugins import Plugins
+from delegate_core.runner.secrets import Secrets
 
 __all__ = ["dispatcher"]
 
 
-def dispatcher(plugins: Plugins, handlers: OpenHandlers, middleware: Iterable[Middleware] = ()) -> Execute:
-    """The dispatch of one runner, with the middleware around it."""
+def dispatcher(
+    plugins: Plugins, handlers: OpenHandlers, secrets: Secrets, middleware: Iterable[Middleware] = ()
+) -> Execute:
+    """The dispatch of one runner, with secrets put into the data, and the middleware around it.
+
+    Middleware stands around a task's secret tasks too, and sees a task's data as it came, without its secrets.
+    """
+    around = list(middleware)
     asked = plugins.each("dispatch")
 
     async def here(task: Task, context: TaskContext) -> TaskResult:
@@ -32,4 +39,11 @@ def dispatcher(plugins: Plugins, handlers: OpenHandlers, middleware: Iterable[Mi
                 return result
         return await here(task, context)
 
-    return surrounded(dispatch if asked else here, middleware)
+    inner = dispatch if asked else here
+    with_secrets = secrets.around(inner, surrounded(inner, around))
+
+    async def execute(task: Task, context: TaskContext) -> TaskResult:
+        """A handler of other systems' texts gets its data as it came: their marks may look like ours."""
+        return await (with_secrets if handlers.takes_expressions(task.type) else inner)(task, context)
+
+    return surrounded(execute, around)

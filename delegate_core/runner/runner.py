@@ -36,6 +36,7 @@ from delegate_core.runner.ending import Ending
 from delegate_core.runner.engines import Engines, collect_engines
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.recovery import Recovery
+from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
 from delegate_core.runner.snapshot import RunningTask, Snapshot
 from delegate_core.settings import RunnerSettings, Settings
@@ -236,10 +237,13 @@ class Runner:
             journal=journal,
             instance=journal.instance(),
             engines=self.engines,
-            dispatch=dispatcher(self.plugins, handlers, self.middleware),
+            dispatch=dispatcher(self.plugins, handlers, self._secrets(), self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,
         )
+
+    def _secrets(self) -> Secrets:
+        return Secrets(self.plugins.each("resolve_secret"), self.settings.secrets)
 
     def _registration(self, core: Core) -> Registration:
         return Registration(

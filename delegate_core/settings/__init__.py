@@ -6,6 +6,7 @@ from delegate_core.settings.loading import Loaded, load
 from delegate_core.settings.model import RunnerSettings
 from delegate_core.settings.naming import Environment, FileOnly, Flag, Setting, settings_of
 from delegate_core.settings.paths import UserPath
+from delegate_core.settings.secretreference import Reference, SecretReference
 from delegate_core.settings.sources import Origin, find_file
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "Loaded",
     "Origin",
     "PositiveDuration",
+    "Reference",
     "RunnerSettings",
+    "SecretReference",
     "Setting",
     "Settings",
     "UserPath",

@@ -14,6 +14,7 @@ from delegate_core.errors import SettingsError
 from delegate_core.settings.base import layered
 from delegate_core.settings.naming import PREFIX, Environment, Setting, nearest, settings_of
 from delegate_core.settings.paths import expanded
+from delegate_core.settings.secretreference import UNSHOWN
 from delegate_core.settings.sources import (
     FileTable,
     Found,
@@ -167,6 +168,8 @@ class _Load:
         where = found[setting.name]
         if setting.secret:
             return f"{setting.name} ({where.origin}): {_hidden(message, [where])}"
+        if error["type"] == UNSHOWN:
+            return f"{'.'.join(path)} ({where.origin}): {message}"
         return f"{'.'.join(path)} ({where.origin}): {error['input']!r:.{_SHOWN}}: {message}"
 
 

@@ -9,6 +9,7 @@ from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration
 from delegate_core.settings.naming import FileOnly, Flag
 from delegate_core.settings.paths import UserPath
+from delegate_core.settings.secretreference import SecretReference
 
 __all__ = ["RunnerSettings"]
 
@@ -23,6 +24,7 @@ class RunnerSettings(Settings):
         name: of this runner, as the server lists it.
         capacity: tasks at the same time.
         limits: tasks of one type at the same time, by type.
+        secrets: where the secrets of tasks' data are, by name: `npm=env:NPM_TOKEN`, file:PATH, vault:PATH#FIELD.
         tags: what this runner offers, for a server that chooses by it.
         poll_interval: seconds between two questions for tasks.
         state_dir: folder of the journal.
@@ -55,6 +57,7 @@ class RunnerSettings(Settings):
     name: str = Field(default_factory=socket.gethostname, min_length=1)
     capacity: int | None = Field(None, ge=1)
     limits: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag("limit")] = {}  # noqa: RUF012 - pydantic copies defaults
+    secrets: Annotated[dict[str, SecretReference], Flag("secret")] = {}  # noqa: RUF012 - as above
     tags: Annotated[tuple[str, ...], Flag("tag")] = ()
     poll_interval: PositiveDuration | None = None
     state_dir: UserPath | None = None

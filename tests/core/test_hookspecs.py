@@ -50,6 +50,6 @@ def test_every_session_hook_is_a_typed_call_of_the_backend_with_the_same_argumen
     assert list(spec.parameters) == list(call.parameters)
 
 
-def test_every_async_hook_is_of_the_session_but_the_dispatch() -> None:
+def test_every_async_hook_is_of_the_session_but_two_questions() -> None:
     found = {name for name, spec in HOOKS.items() if inspect.iscoroutinefunction(spec)}
-    assert found == SESSION_HOOKS | {"dispatch"}
+    assert found == SESSION_HOOKS | {"dispatch", "resolve_secret"}

@@ -92,9 +92,9 @@ class DroneBackend:
     @hookimpl
     def task_handlers(self, engines: Collection[str]) -> Iterable[Handler[..., Any]]:
         """Exec pipelines, and docker pipelines where a plugin brings the engine for them."""
-        handlers = [Handler(_EXEC, self._run_on_host)]
+        handlers = [Handler(_EXEC, self._run_on_host, expressions=False)]
         if CONTAINER_ENGINE in engines:
-            handlers.append(Handler(_DOCKER, self._run_in_containers, engine=CONTAINER_ENGINE))
+            handlers.append(Handler(_DOCKER, self._run_in_containers, engine=CONTAINER_ENGINE, expressions=False))
         return handlers
 
     async def _run_on_host(self, context: TaskContext) -> TaskResult:
