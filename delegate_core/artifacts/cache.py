@@ -8,6 +8,7 @@ too. Locks are the kernel's, so that a killed runner leaves none behind; what it
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,6 +33,8 @@ Fill = Callable[[Path], Awaitable[None]]
 
 _ENTRIES, _PARTIAL, _LOCKS = "entries", "partial", "locks"
 _CONTENT, _RECORD, _USED = "content", "entry.json", "used"
+
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 _TRIES = 3
 """How often an entry is filled that is pruned in the moment between its filling and its use."""
@@ -98,10 +101,22 @@ class ArtifactCache:
 
     def _make_folders(self) -> None:
         try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in (_ENTRIES, _PARTIAL, _LOCKS):
-                (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+                (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+            self._check_owner()
         except OSError as error:
             raise self._unusable(error) from None
+
+    def _check_owner(self) -> None:
+        """What another user could put here would be executed as ours."""
+        for folder in (self.folder, *(self.folder / name for name in (_ENTRIES, _PARTIAL, _LOCKS))):
+            status = folder.stat()
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                raise ArtifactError(
+                    f"the cache {folder} cannot be used: others may write to it; own it and chmod go-w it, or choose "
+                    "another folder with --cache-dir"
+                )
 
     def _unusable(self, error: OSError) -> ArtifactError:
         return ArtifactError(
@@ -176,7 +191,7 @@ class ArtifactCache:
             ArtifactError: the folder cannot be read.
         """
         try:
-            found = [self._describe(entry) for entry in (self.folder / _ENTRIES).glob("*") if entry.is_dir()]
+            found = [self._describe(self.folder / _ENTRIES / name) for name in self._names(_ENTRIES)]
         except OSError as error:
             raise self._unusable(error) from None
         return sorted(found, key=lambda entry: (-entry.used, entry.key))
@@ -225,7 +240,8 @@ class ArtifactCache:
                 self._delete(name)
 
     def _names(self, kind: str) -> list[str]:
-        return [path.name for path in (self.folder / kind).glob("*")]
+        """The keys there are. Whatever else lies in a folder that somebody named is not ours to delete."""
+        return [path.name for path in (self.folder / kind).glob("*") if _KEY.fullmatch(path.name)]
 
     def _delete(self, key: str) -> bool:
         """Delete an entry, unless somebody has it."""

@@ -227,7 +227,7 @@ class _Target:
 
 def _stays_within(path: PurePosixPath, target: str) -> bool:
     parts = PurePosixPath(target).parts
-    if not parts or target.startswith("/") or "\0" in target or "\\" in target:
+    if not target or target.startswith("/") or "\0" in target or "\\" in target:
         return False
     up = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
     return up <= len(path.parts) - 1 and ".." not in parts[up:]

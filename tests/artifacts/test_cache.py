@@ -111,9 +111,12 @@ async def test_an_entry_that_was_changed_is_found_out_and_fetched_again(tmp_path
     assert said == ["what is in the cache was changed or damaged: fetching it again"]
 
 
-async def test_an_entry_is_private_and_its_files_are_not_writable(tmp_path: Path) -> None:
-    cache = ArtifactCache(tmp_path / "new")
-    await get(cache)
+async def test_an_entry_is_private_whatever_the_umask_and_its_files_are_not_writable(tmp_path: Path) -> None:
+    cache, before = ArtifactCache(tmp_path / "new"), os.umask(0)
+    try:
+        await get(cache)
+    finally:
+        os.umask(before)
     assert (tmp_path / "new" / "entries").stat().st_mode & 0o077 == 0
     assert (tmp_path / "new" / "entries" / KEY / "content" / "program").stat().st_mode & 0o222 == 0
 
@@ -194,6 +197,22 @@ async def test_pruning_sweeps_what_a_killed_runner_left(tmp_path: Path) -> None:
     cache.prune(keep=1_000_000)
     assert not (tmp_path / "partial" / OTHER).exists()
     assert len(cache.entries()) == 1
+
+
+async def test_a_cache_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    await get(ArtifactCache(tmp_path))
+    (tmp_path / "entries").chmod(0o777)
+    with pytest.raises(ArtifactError, match=r"entries cannot be used: others may write to it; own it and chmod go-w"):
+        await get(ArtifactCache(tmp_path))
+
+
+async def test_pruning_a_folder_that_is_no_cache_deletes_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "entries" / "my-thesis").mkdir(parents=True)
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "mine").write_text("")
+    assert ArtifactCache(tmp_path).prune() == []
+    assert (tmp_path / "entries" / "my-thesis").is_dir()
+    assert (tmp_path / "locks" / "mine").exists()
 
 
 async def test_a_folder_that_cannot_be_used_is_named_with_the_cure(tmp_path: Path) -> None:

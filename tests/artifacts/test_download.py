@@ -79,6 +79,24 @@ async def test_a_compressed_file_goes_by_the_end_of_its_address(run: Run, task_c
         assert (await run(source(f"{server.url}/tool.xz?signature=1", data=data), task_context())).data == "fetched"
 
 
+async def test_a_new_digest_under_the_same_address_is_a_new_program(run: Run, task_context: Make) -> None:
+    newer = PROGRAM.replace(b"fetched", b"newer")
+    async with serving(always(binary(PROGRAM))) as server:
+        assert (await run(source(server.url), task_context())).data == "fetched"
+        assert "its sha256 is" in (await run(source(server.url, data=newer), task_context())).error
+
+
+async def test_what_is_damaged_although_its_digest_is_right_is_never_a_hit(
+    run: Run, task_context: Make, cache: Path
+) -> None:
+    damaged = lzma.compress(PROGRAM * 100)[:-20]
+    async with serving(always(binary(damaged))) as server:
+        for _ in range(2):
+            result = await run(source(server.url, data=damaged, format="xz"), task_context())
+            assert "what was downloaded is no sound xz file" in result.error
+            assert kept(cache) == []
+
+
 async def test_another_digest_is_refused_and_the_next_address_asked(run: Run, task_context: Make, cache: Path) -> None:
     context, evil = task_context(), b"#!/bin/sh\necho evil\n"
     async with serving(always(binary(evil))) as bad, serving(always(binary(PROGRAM))) as good:

@@ -228,6 +228,34 @@ async def test_a_program_that_cannot_be_started_fails_its_task_with_the_reason(
     assert "which does not exist. Install it, or correct the first line" in (await run(path, task_context())).error
 
 
+@pytest.mark.parametrize("text", ["../../../evil", "/etc/evil", "", "a/../..", "-rf", "x\ny: z", "\0", "ü" * 300])
+async def test_no_text_of_a_task_leaves_its_folder_or_splits_a_header(
+    backend: Scripted, bench: Bench, program: Callable[[str], str], tmp_path: Path, text: str
+) -> None:
+    path = program(f"{HEAD.format(200)} pwd; env | grep -c '^HTTP_DELEGATE_TASK_' ")
+    backend.on_claim = lambda offer, again: Task(id=offer.task_id, type=f"any{text}", data=text)
+    await bench.start({"*": executable("*", path)})
+    before = sorted(os.listdir(tmp_path))  # noqa: PTH208 - names only
+    await backend.offer("any", "t")
+    data = (await backend.result("t")).data
+    assert isinstance(data, str)
+    place, count = data.split()
+    assert Path(place).is_relative_to(bench.folder / "bench" / "tasks")
+    assert int(count) == 3
+    assert sorted(os.listdir(tmp_path)) == before  # noqa: PTH208
+
+
+async def test_a_start_that_fails_leaks_nothing(program: Callable[[str], str], task_context: Make) -> None:
+    path = program(OK)
+    await run(path, task_context())
+    await anyio.Path(path).write_text("#!/no/such/interpreter\n")
+    context = task_context()
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - of this very process, at once
+    for _ in range(20):
+        assert (await run(path, context)).outcome is Outcome.FAILED
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+
+
 async def test_cancelling_a_task_ends_the_program_and_all_it_started(
     backend: Scripted, bench: Bench, program: Callable[[str], str], tmp_path: Path
 ) -> None:
