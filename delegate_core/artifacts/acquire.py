@@ -54,13 +54,21 @@ def _program(folder: Path, run: str) -> Path:
         ArtifactError: there is none, or it lies elsewhere.
     """
     program = folder / run
-    real = program.resolve()
-    if not real.is_relative_to(folder.resolve()) or not real.is_file():
+    real = _resolved(program)
+    if real is None or not real.is_relative_to(folder.resolve()) or not real.is_file():
         there = ", ".join(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())[:10])
         raise ArtifactError(f"there is no file {run!r} in it; there are: {there or 'none'}")
     if not os.access(real, os.X_OK):
         real.chmod(real.stat().st_mode | 0o111)
     return program
+
+
+def _resolved(path: Path) -> Path | None:
+    """Where it really is; None where it is not, or is a loop of links."""
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
 
 
 def _key(*parts: object) -> str:

@@ -95,13 +95,14 @@ async def test_a_build_that_fails_keeps_nothing(
     assert kept(cache) == []
 
 
-async def test_a_program_that_is_a_link_out_of_the_checkout_is_refused(
-    run: Run, task_context: Make, repository: Repository, tmp_path: Path
+@pytest.mark.parametrize("target", ["outside", "tool", "gone"])
+async def test_a_program_that_is_a_link_out_of_the_checkout_or_to_nowhere_is_refused(
+    run: Run, task_context: Make, repository: Repository, tmp_path: Path, target: str
 ) -> None:
     outside = tmp_path / "outside"
     outside.write_bytes(PROGRAM)
     outside.chmod(0o755)
-    (repository.path / "tool").symlink_to(outside)
+    (repository.path / "tool").symlink_to(outside if target == "outside" else target)
     commit = repository.commit({})
     result = await run(GitRepository(git=str(repository.path), commit=commit, run="tool"), task_context())
     assert "there is no file 'tool' in it" in result.error

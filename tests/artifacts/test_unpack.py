@@ -226,9 +226,12 @@ def test_no_archive_whatever_writes_or_points_outside(members: list[tuple[str, b
         for path in folder.rglob("*"):
             assert path.is_symlink() or path.is_file() or path.is_dir()
             try:
-                assert path.resolve().is_relative_to(folder)
-            except RuntimeError:  # a loop of links leads nowhere
-                assert path.is_symlink()
+                target = path.resolve(strict=True)
+            except FileNotFoundError:
+                target = path.resolve()
+            except (RuntimeError, OSError):  # a loop of links leads nowhere
+                continue
+            assert target.is_relative_to(folder)
 
 
 @settings(max_examples=100, deadline=None)
