@@ -100,3 +100,22 @@ def test_a_file_that_is_not_there_is_named_with_the_one_that_is(delegate: Comman
     ended = delegate("lint")
     assert ended.code == 2
     assert ended.err == "delegate: there is no file .drone.yml; did you mean .drone.yaml?\n"
+
+
+def test_a_byte_that_is_not_utf8_is_an_error_where_it_stands_and_fails_only_its_document(delegate: Command) -> None:
+    text = f"{GOOD}---\n{STEP.replace('name: default', 'name: other')}  - echo caf".encode() + b"\xe9\n"
+    delegate.write("").write_bytes(text)
+    line = text.count(b"\n")
+    ended = delegate("lint")
+    assert ended.code == 1
+    assert f".drone.yml:{line}:13: error: the byte 0xE9 is not UTF-8" in ended.out
+    assert "save the file as UTF-8" in ended.out
+    assert ended.out.endswith("1 file: 1 error\n")
+
+
+def test_a_step_indented_as_far_as_the_commands_above_it_is_an_error(delegate: Command) -> None:
+    delegate.write(STEP + "  - make\n  - name: test\n  commands:\n  - make test\n")
+    ended = delegate("lint")
+    assert ended.code == 1
+    assert "an item of `commands` of step `build` must be a text; it is a map" in ended.out
+    assert "is the indentation wrong?" in ended.out

@@ -24,22 +24,22 @@ def read_manifest(file: str) -> tuple[str, str]:
         SettingsError: it cannot be read.
     """
     if file == STANDARD_INPUT:
-        return "standard input", _decoded(sys.stdin.buffer.read(_LARGEST + 1), "standard input", replace=True)
+        return "standard input", _decoded(sys.stdin.buffer.read(_LARGEST + 1), "standard input", escape=True)
     path = Path(file)
     if path.is_dir():
         path /= DEFAULT_FILE
-    return str(path), read_text(path, replace=True)
+    return str(path), read_text(path, escape=True)
 
 
-def read_text(path: Path, *, replace: bool = False) -> str:
-    """The text of a file; with ``replace``, what is not UTF-8 shows as U+FFFD.
+def read_text(path: Path, *, escape: bool = False) -> str:
+    """The text of a file; with ``escape``, bytes that are not UTF-8 become surrogates, as `load_manifest` wants them.
 
     Raises:
         SettingsError: it cannot be read.
     """
     try:
         with path.open("rb") as stream:
-            return _decoded(stream.read(_LARGEST + 1), str(path), replace=replace)
+            return _decoded(stream.read(_LARGEST + 1), str(path), escape=escape)
     except FileNotFoundError:
         raise SettingsError(f"there is no file {path}{_elsewhere(path)}") from None
     except (OSError, ValueError) as error:
@@ -55,10 +55,10 @@ def _elsewhere(path: Path) -> str:
     return f"; did you mean {found}?" if found else ""
 
 
-def _decoded(data: bytes, name: str, *, replace: bool) -> str:
+def _decoded(data: bytes, name: str, *, escape: bool) -> str:
     if len(data) > _LARGEST:
         raise SettingsError(f"cannot use {name}: it is larger than {_LARGEST >> 20} MiB")
     try:
-        return data.decode("utf-8", "replace" if replace else "strict")
+        return data.decode("utf-8", "surrogateescape" if escape else "strict")
     except UnicodeDecodeError:
         raise SettingsError(f"cannot read {name}: it is not UTF-8 text") from None

@@ -125,9 +125,18 @@ class Fields:
         return size or 0
 
     def texts(self, name: str, cure: str = "write each one on a line of its own, after a dash") -> list[Scalar]:
-        """A list of texts; nothing if not given."""
-        node = self.get(name)
-        if node is None:
+        """A list of texts; nothing if not given. Of lists given twice the last wins, but each has to be one.
+
+        A step whose dash is indented as far as those of the commands above becomes one of them, and its other keys
+        become the step's above: only the list that loses shows it.
+        """
+        texts: list[Scalar] = []
+        for node in self.all(name):
+            texts = self._texts(name, node, cure)
+        return texts
+
+    def _texts(self, name: str, node: Node, cure: str) -> list[Scalar]:
+        if is_null(node):
             return []
         if not isinstance(node, Sequence):
             self._wrong(name, node, "a list", cure)
@@ -202,6 +211,8 @@ class Fields:
             return True
         message = f"an item of `{name}` of {self.what} must be a text; it is {shape(item)}"
         cure = "quote the whole item: outside quotes, a colon followed by a space makes a map, a leading [ a list"
+        if isinstance(item, Mapping) and item.get("name") is not None:
+            cure = f"is the indentation wrong? A step's dash stands left of the dashes of `{name}`; else quote the item"
         self.report.error("wrong-type", item.mark, message, cure)
         return False
 

@@ -12,7 +12,7 @@ from delegate_drone.manifest.eaten import lint_variables
 from delegate_drone.manifest.kinds import interpret
 from delegate_drone.manifest.lint import lint_pipeline
 from delegate_drone.manifest.models import Content, Foreign, Pipeline
-from delegate_drone.manifest.nodes import Mapping, Node, Scalar
+from delegate_drone.manifest.nodes import Mapping, Mark, Node, Scalar
 from delegate_drone.manifest.problems import Problem, Report, Severity, Source
 from delegate_drone.manifest.trust import lint_trust
 from delegate_drone.manifest.variables import check_variables, substitute_variables
@@ -20,6 +20,7 @@ from delegate_drone.manifest.variables import check_variables, substitute_variab
 __all__ = ["Document", "Manifest", "load_manifest"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +92,32 @@ def load_manifest(
     """Read a manifest. Never raises for what is in the text: that becomes problems.
 
     Args:
-        text: the whole file.
+        text: the whole file. Bytes of it that were not UTF-8, as ``surrogateescape`` leaves them, are an error.
         file: its name, for the problems.
         strict: unknown keys are errors instead of warnings.
         variables: the build's variables, to put in for ``${NAME}``; without them, expressions stay and are only
             checked. See `delegate_drone.manifest.substitution` for what differs from putting them into the text.
         trusted: the repository is; otherwise what only trusted ones may ask for is an error.
     """
-    text = _SURROGATE.sub("\ufffd", text.removeprefix("\ufeff"))
-    report = Report(Source(file, text), strict)
-    drafts = [_Draft(document, report.child()) for document in split_documents(text, report)]
+    text = text.removeprefix("\ufeff")
+    report = Report(Source(file, _SURROGATE.sub("\ufffd", text)), strict)
+    drafts = [_decoded(document, report.child()) for document in split_documents(text, report)]
     for draft in drafts:
         _read(draft, variables, trusted=trusted)
     _lint_together(drafts)
     documents = tuple(draft.finish() for draft in drafts)
     problems = [*report.problems, *(problem for document in documents for problem in document.problems)]
     return Manifest(documents, tuple(sorted(problems, key=_place)))
+
+
+def _decoded(document: DocumentText, report: Report) -> _Draft:
+    """A document without surrogates; the first byte that was not UTF-8 is an error of this document."""
+    if found := _ESCAPED_BYTE.search(document.text):
+        lines = Source("", document.text[: found.start()]).lines
+        mark = Mark(document.line + len(lines) - 1, len(lines[-1]) + 1)
+        message = f"the byte 0x{ord(found.group()) - 0xDC00:02X} is not UTF-8"
+        report.error("encoding", mark, message, "save the file as UTF-8")
+    return _Draft(DocumentText(_SURROGATE.sub("\ufffd", document.text), document.line), report)
 
 
 def _read(draft: _Draft, variables: AbstractMapping[str, str] | None, *, trusted: bool) -> None:
