@@ -39,11 +39,12 @@ async def acquired(
     """
     wanted = _Repository(source) if isinstance(source, GitRepository) else _File(source, tls or TlsOptions())
 
-    async def fill(folder: Path) -> None:
-        await wanted.fill(folder, site)
+    async def fill(folder: Path) -> str:
+        source = await wanted.fill(folder, site)
         _program(folder, wanted.run)  # what has no program in it is not kept
+        return source
 
-    async with cache.entry(wanted.key, fill, source=wanted.about, log=site.log) as folder:
+    async with cache.entry(wanted.key, fill, log=site.log) as folder:
         yield _program(folder, wanted.run)
 
 
@@ -84,12 +85,11 @@ class _File:
         self._chosen: PlatformDownload = source.chosen()
         self._packed = source.format_of(self._chosen)
         self.run = source.run or PROGRAM
-        self.about = shown(self._chosen.urls[0])
         what = self._chosen.sha256 or ["unverified", *self._chosen.urls]
         self.key = _key("download", what, self._packed, source.run)
 
-    async def fill(self, folder: Path, site: Site) -> None:
-        """Download and unpack."""
+    async def fill(self, folder: Path, site: Site) -> str:
+        """Download and unpack; the address that gave it."""
         source, file = self._source, folder.parent / "download"
         wanted = Fetching(
             urls=self._chosen.urls,
@@ -100,10 +100,13 @@ class _File:
             log=site.log,
         )
         if self._chosen.sha256 is None:
-            site.log(f"warning: {self.about} is not verified: no sha256 is known of it", level="warning")
-        await fetch(wanted, file)
+            site.log(
+                f"warning: {shown(self._chosen.urls[0])} is not verified: no sha256 is known of it", level="warning"
+            )
+        address = await fetch(wanted, file)
         await in_thread(lambda stop: unpack(file, self._packed, folder, size_limit=source.size_limit, stop=stop))
         file.unlink()
+        return address
 
 
 def _value(value: Value, site: Site) -> str:
@@ -120,9 +123,9 @@ class _Repository:
     def __init__(self, source: GitRepository) -> None:
         self._source = source
         self.run = source.run
-        self.about = f"{source.git} at {source.commit[:12]}"
         self.key = _key("git", source.git, source.commit, source.build, source.run)
 
-    async def fill(self, folder: Path, site: Site) -> None:
-        """Check out and build."""
+    async def fill(self, folder: Path, site: Site) -> str:
+        """Check out and build; repository and commit."""
         await Checkout(self._source, site, folder).make()
+        return f"{self._source.git} at {self._source.commit[:12]}"

@@ -28,8 +28,8 @@ __all__ = ["ArtifactCache", "CacheEntry", "Fill", "default_cache_folder"]
 
 _log = logging.getLogger(__name__)
 
-Fill = Callable[[Path], Awaitable[None]]
-"""Puts an entry's content into an empty folder."""
+Fill = Callable[[Path], Awaitable[str]]
+"""Puts an entry's content into an empty folder, and says where it came from, for people."""
 
 _ENTRIES, _PARTIAL, _LOCKS = "entries", "partial", "locks"
 _CONTENT, _RECORD, _USED = "content", "entry.json", "used"
@@ -79,7 +79,7 @@ class ArtifactCache:
         """How entries looked when they were last read to the end."""
 
     @asynccontextmanager
-    async def entry(self, key: str, fill: Fill, *, source: str, log: Callable[[str], None]) -> AsyncIterator[Path]:
+    async def entry(self, key: str, fill: Fill, *, log: Callable[[str], None]) -> AsyncIterator[Path]:
         """The content of an entry, filled if need be, and kept while the block lasts.
 
         Raises:
@@ -96,7 +96,7 @@ class ArtifactCache:
                 if not await self._sound(key):
                     if (self.folder / _ENTRIES / key).exists():
                         log("what is in the cache was changed or damaged: fetching it again")
-                    await self._filled(key, fill, source)
+                    await self._filled(key, fill)
         raise ArtifactError(f"{self.folder}: entry {key[:12]} vanished each time it was fetched; who prunes it?")
 
     def _make_folders(self) -> None:
@@ -149,13 +149,13 @@ class ArtifactCache:
             self._seen[key] = look
         return bool(sound)
 
-    async def _filled(self, key: str, fill: Fill, source: str) -> None:
+    async def _filled(self, key: str, fill: Fill) -> None:
         """Fill it beside its place and put it there at once. Our lock keeps everybody else away from both."""
         partial = self.folder / _PARTIAL / key
         try:
             await anyio.to_thread.run_sync(_remove, partial)
             (partial / _CONTENT).mkdir(parents=True, mode=0o700)
-            await fill(partial / _CONTENT)
+            source = await fill(partial / _CONTENT)
             await anyio.to_thread.run_sync(self._publish, key, partial, source)
         except OSError as error:
             raise self._unusable(error) from error

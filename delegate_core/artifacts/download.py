@@ -12,8 +12,8 @@ import httpx
 
 from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.backoff import Backoff
-from delegate_core.http import TlsOptions
-from delegate_core.http.httpx_transport import ssl_context
+from delegate_core.http import TlsFailed, TlsOptions, faults
+from delegate_core.http.httpx_transport import reason_of, ssl_context
 
 __all__ = ["Fetching", "fetch", "shown"]
 
@@ -62,11 +62,14 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-async def fetch(wanted: Fetching, file: Path) -> None:
+async def fetch(wanted: Fetching, file: Path) -> str:
     """Download into a file, from the first address that gives what is wanted.
 
     Each round asks every address that may still help; what passes (no connection, a time-out, a 5xx, a cut) is tried
     again in the next round after a growing pause, what does not (a 404, another digest, too large) is not.
+
+    Returns:
+        The address that gave it, as it may be shown.
 
     Raises:
         ArtifactError: no address gave it; each is named with its reason.
@@ -84,7 +87,7 @@ async def fetch(wanted: Fetching, file: Path) -> None:
                 except _Passing as error:
                     reasons[url] = str(error)
                 else:
-                    return
+                    return shown(url)
                 wanted.log(f"{shown(url)}: {reasons[url]}")
             if not hopeful or number == _ROUNDS:
                 break
@@ -115,11 +118,11 @@ class _Attempt:
             raise _Passing(f"no answer for {_SILENCE:g}s") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise _Refused("cannot be asked: is the address right?") from None
+        except httpx.ConnectError as error:
+            fault = faults.cannot_connect(self.url, reason_of(error))
+            raise (_Refused if isinstance(fault, TlsFailed) else _Passing)(str(fault)) from None
         except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            if "certificate" in reason.lower():
-                raise _Refused(f"its certificate is not trusted ({reason}); give its CA with --ca-file") from None
-            raise _Passing(reason) from None
+            raise _Passing(reason_of(error)) from None
 
     async def _follow(self) -> None:
         """Follow redirects ourselves: none from https to http, and no header of ours to another host."""

@@ -13,7 +13,7 @@ from delegate_core.http.reply import Reply
 from delegate_core.http.tls import TlsOptions, authorities, identity
 from delegate_core.http.transport import LARGEST_BODY, Call, carry
 
-__all__ = ["HttpxTransport", "ssl_context"]
+__all__ = ["HttpxTransport", "reason_of", "ssl_context"]
 
 _BODILESS = frozenset({"GET", "HEAD"})
 _CLOSED = frozenset({"closed", "disconnected"})
@@ -128,7 +128,7 @@ class HttpxTransport:
         return b"".join(parts)
 
     def _fault(self, error: httpx.HTTPError, url: str, content: "_Body") -> TransportError:
-        reason = _reason(error)
+        reason = reason_of(error)
         match error:
             case httpx.ConnectTimeout():
                 return faults.out_of_time(url, self._connect_timeout, sent=False)
@@ -156,12 +156,12 @@ class _Body(httpx.AsyncByteStream):
         yield self.data
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The words of the first cause: httpx and anyio say no more than that something failed."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     if isinstance(error, BaseExceptionGroup):
-        return _reason(error.exceptions[0])
+        return reason_of(error.exceptions[0])
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return str(error) or type(error).__name__

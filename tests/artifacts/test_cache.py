@@ -14,26 +14,29 @@ import anyio.to_thread
 import pytest
 
 from delegate_core.artifacts import ArtifactCache, ArtifactError
+from delegate_core.artifacts.cache import Fill
 from delegate_core.testing.bench import PATIENCE
 
 KEY, OTHER = "a" * 64, "b" * 64
 
 
-async def fill(folder: Path) -> None:
+async def fill(folder: Path) -> str:
     await anyio.to_thread.run_sync((folder / "program").write_text, "content")
+    return "a test"
 
 
-def filling(text: str, runs: list[str]) -> Callable[[Path], object]:
-    async def fill_it(folder: Path) -> None:
+def filling(text: str, runs: list[str]) -> Fill:
+    async def fill_it(folder: Path) -> str:
         runs.append(text)
         await anyio.to_thread.run_sync((folder / "program").write_text, text)
+        return "a test"
 
     return fill_it
 
 
-async def get(cache: ArtifactCache, key: str = KEY, fill: object = fill, log: Callable[[str], None] = print) -> str:
+async def get(cache: ArtifactCache, key: str = KEY, fill: Fill = fill, log: Callable[[str], None] = print) -> str:
     with anyio.fail_after(PATIENCE):
-        async with cache.entry(key, fill, source="a test", log=log) as folder:  # type: ignore[arg-type]
+        async with cache.entry(key, fill, log=log) as folder:
             return await anyio.to_thread.run_sync((folder / "program").read_text)
 
 
@@ -51,10 +54,10 @@ async def test_tasks_that_want_the_same_at_once_fill_it_once(tmp_path: Path) -> 
     said: list[str] = []
     started, go_on = anyio.Event(), anyio.Event()
 
-    async def slowly(folder: Path) -> None:
+    async def slowly(folder: Path) -> str:
         started.set()
         await go_on.wait()
-        await filling("x", runs)(folder)  # type: ignore[misc]
+        return await filling("x", runs)(folder)
 
     def note(text: str) -> None:
         said.append(text)
@@ -75,7 +78,7 @@ async def test_tasks_that_want_the_same_at_once_fill_it_once(tmp_path: Path) -> 
 async def test_what_fails_while_it_is_filled_leaves_nothing(tmp_path: Path) -> None:
     cache = ArtifactCache(tmp_path)
 
-    async def fail(folder: Path) -> None:
+    async def fail(folder: Path) -> str:
         await fill(folder)
         raise ArtifactError("the network is away")
 
@@ -131,7 +134,7 @@ async def fill(folder):
     os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
-    async with ArtifactCache(Path(sys.argv[1])).entry("a" * 64, fill, source="s", log=print):
+    async with ArtifactCache(Path(sys.argv[1])).entry("a" * 64, fill, log=print):
         pass
 
 anyio.run(main)
@@ -154,7 +157,7 @@ from pathlib import Path
 from delegate_core.artifacts import ArtifactCache
 
 async def main():
-    async with ArtifactCache(Path(sys.argv[1])).entry("a" * 64, None, source="s", log=print):
+    async with ArtifactCache(Path(sys.argv[1])).entry("a" * 64, None, log=print):
         print("held", flush=True)
         sys.stdin.readline()
 

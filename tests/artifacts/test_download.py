@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from delegate_core import Download, PlatformDownload, SecretFrom, executable
-from delegate_core.artifacts import platforms
+from delegate_core.artifacts import ArtifactCache, platforms
 from delegate_core.errors import PluginError
 from delegate_core.model import Outcome
 from delegate_core.testing.bench import PATIENCE
@@ -217,6 +217,16 @@ async def test_without_a_sha256_it_runs_only_where_that_is_allowed_and_the_log_w
         unverified = Download(downloads=(PlatformDownload(urls=(server.url,)),), unverified=True)
         assert (await run(unverified, context)).data == "fetched"
     assert "is not verified: no sha256 is known of it" in context.printed()
+
+
+async def test_an_address_where_nobody_listens_is_named_and_the_entry_tells_where_it_came_from(
+    run: Run, task_context: Make, cache: Path
+) -> None:
+    context = task_context()
+    async with serving(always(binary(PROGRAM))) as server:
+        assert (await run(source("http://127.0.0.1:1/x", f"{server.url}?secret=1"), context)).data == "fetched"
+    assert "connection refused: is the server at 127.0.0.1:1 running?" in context.printed()
+    assert [entry.source for entry in ArtifactCache(cache).entries()] == [server.url]
 
 
 async def test_progress_is_in_the_log(run: Run, task_context: Make) -> None:
