@@ -112,7 +112,7 @@ class DroneDevelopmentServer:
     def submit(self, text: str, options: Mapping[str, str]) -> list[str]:
         """Make a build of a manifest; the ids of its stages. The options are those of `submission.OPTIONS`."""
         try:
-            build = self.drone.create(read_order(text, options))
+            build = self.drone.create(read_order(text, options, self.drone.pulls))
         except SkippedError as error:
             raise SubmissionError(str(error)) from None
         return [str(stage.id) for stage in self.drone.stages_of(build.id)]
@@ -175,8 +175,10 @@ class DroneDevelopmentServer:
 
     def _error(self, stage: Stage) -> str:
         """The stage's own text, else what its steps came to."""
+        if stage.status == "skipped" and stage.depends_on and not stage.error:
+            return f"skipped: {', '.join(stage.depends_on)} did not end as its trigger wants"
         steps = stage.steps or self.drone.parts.store.steps_of(stage.id)
-        failed = (step for step in steps if step.status in {"failure", "error"})
+        failed = (step for step in steps if step.status in {"failure", "error"} and not step.errignore)
         return stage.error or ", ".join(
             f"step {step.name}: {step.error or f'exit {step.exit_code}'}" for step in failed
         )

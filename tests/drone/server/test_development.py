@@ -190,6 +190,21 @@ async def test_a_failure_names_the_step(server: DroneDevelopmentServer, runner: 
     assert server.task("1").error == "step one: exit 2"
 
 
+async def test_a_step_whose_failure_is_ignored_is_not_named(server: DroneDevelopmentServer, runner: BareRunner) -> None:
+    stage = await runner.started(int(submit(server)), "soft", "hard")
+    for step, ignored, code in zip(stage["steps"], (True, False), (3, 2), strict=True):
+        step |= {"status": "failure", "exit_code": code, "errignore": ignored}
+    await runner.put_stage(stage, status="failure")
+    assert server.task("1").error == "step hard: exit 2"
+
+
+async def test_a_stage_that_is_left_out_says_for_what(server: DroneDevelopmentServer, runner: BareRunner) -> None:
+    build, deploy = server.submit(manifest("build", "deploy; depends_on: [build]"), {})
+    await runner.finish(int(build), "failure")
+    task = server.task(deploy)
+    assert (task.outcome, task.error) == ("cancelled", "skipped: build did not end as its trigger wants")
+
+
 async def test_the_last_line_of_a_handler_s_log_is_its_result(
     server: DroneDevelopmentServer, runner: BareRunner
 ) -> None:

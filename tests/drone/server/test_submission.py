@@ -10,6 +10,7 @@ import pytest
 from delegate_core.development import SubmissionError
 from delegate_drone.server import Order
 from delegate_drone.server.git import GitError, GitRepository
+from delegate_drone.server.pulls import PullRequests
 from delegate_drone.server.submission import read_order
 
 from .runner import ONE, manifest
@@ -126,9 +127,35 @@ def test_a_pull_request_goes_from_the_current_branch_to_the_default_one(git: Git
     git.commit("better")
     hook = order(git, event="pull_request", title="Better").hook
     assert (hook.source, hook.target, hook.ref, hook.action, hook.title) == (
-        *("feature", "main", "refs/heads/feature"),
+        *("feature", "main", "refs/pull/1/head"),
         *("opened", "Better"),
     )
+
+
+def test_a_pull_request_is_cloned_by_the_ref_that_a_code_host_has_for_it(git: Git, tmp_path: Path) -> None:
+    """Drone's own runners fetch that ref; the user's repository is left as it is."""
+    git("switch", "--quiet", "--create", "feature")
+    better = git.commit("better")
+    before = git("for-each-ref")
+    pulls = PullRequests(tmp_path / "pulls")
+    options = {"repo": str(git.folder), "event": "pull_request", "ref": "refs/pull/7/head", "source": "feature"}
+    found = read_order(CLONING, options, pulls)
+    git("init", "--quiet", str(tmp_path / "clone"))
+    url = found.settings["git_http_url"]
+    git("-C", str(tmp_path / "clone"), "fetch", "--quiet", url, "+refs/heads/main:", f"{found.hook.ref}:refs/heads/pr")
+    assert git("-C", str(tmp_path / "clone"), "rev-parse", "pr") == better == found.hook.after
+    assert git("for-each-ref") == before
+
+
+def test_after_a_pull_request_a_build_of_a_branch_still_gets_the_newest_commit(git: Git, tmp_path: Path) -> None:
+    """A stage of the pull request may still wait, so both are cloned from the same place."""
+    pulls, options = PullRequests(tmp_path / "pulls"), {"repo": str(git.folder)}
+    assert read_order(CLONING, options, pulls).settings["git_http_url"] == git.folder.as_uri()
+    pulled = read_order(CLONING, {**options, "event": "pull_request"}, pulls)
+    newest = git.commit("second")
+    pushed = read_order(CLONING, options, pulls)
+    assert pushed.settings["git_http_url"] == pulled.settings["git_http_url"] != git.folder.as_uri()
+    assert git("ls-remote", pushed.settings["git_http_url"], "refs/heads/main").split()[0] == newest
 
 
 def test_target_and_cron_tell_their_events(git: Git) -> None:

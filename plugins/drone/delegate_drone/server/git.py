@@ -1,4 +1,4 @@
-"""Reading a local git repository: what a commit says, and where branches are. Nothing is ever written."""
+"""Reading a local git repository: what a commit says, and where branches are. Only copies of ours are written to."""
 
 from __future__ import annotations
 
@@ -89,6 +89,27 @@ class GitRepository:
         ).split("\0", 5)
         parent = fields[1].split(" ", 1)[0] or _NOTHING
         return Commit(fields[0].strip(), parent, fields[5].strip(), fields[2], fields[3], int(fields[4]))
+
+    def has(self, name: str) -> bool:
+        """Whether a branch, a tag or a full ref of this name has a commit."""
+        return bool(_NAME.fullmatch(name) and self._sha(name))
+
+    def copied_to(self, place: Path) -> GitRepository:
+        """A bare copy with the branches and tags as they are now, made or brought up to date.
+
+        Raises:
+            GitError: it cannot be written.
+        """
+        if not place.exists():
+            self._run("clone", "--quiet", "--bare", "--shared", "--", str(self._path), str(place))
+        copy = GitRepository(place, self._environ)
+        heads, tags = (f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags"))
+        copy._run("fetch", "--quiet", "--prune", "--", str(self._path), heads, tags)
+        return copy
+
+    def point(self, ref: str, sha: str) -> None:
+        """Let a ref of a copy of ours be this commit."""
+        self._run("update-ref", "--", ref, sha)
 
     def _sha(self, name: str) -> str:
         return self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")

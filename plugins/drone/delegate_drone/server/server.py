@@ -24,6 +24,7 @@ from .api import user_interface
 from .builds import Order
 from .exchange import WIRE_KEY, Connection
 from .parts import Keys, Parts
+from .pulls import PullRequests
 from .records import Build, Stage
 from .rpc import PREFIX, RunnerCalls
 from .rules import Rules
@@ -34,6 +35,7 @@ _SILENT = logging.getLogger(f"{__name__}.connection")
 _SILENT.disabled = True
 
 _FILE = "drone.sqlite"
+_PULLS = "pulls"
 
 
 class EmbeddedDrone:
@@ -69,6 +71,7 @@ class EmbeddedDrone:
         """``http://127.0.0.1:<port>`` once entered."""
         self._folder, self._clock, self._choice, self._port = folder, clock, choice, port
         self._parts: Parts | None = None
+        self._pulls: PullRequests | None = None
         self._stack = AsyncExitStack()
 
     @property
@@ -78,12 +81,21 @@ class EmbeddedDrone:
             raise RuntimeError("the embedded server is not running")
         return self._parts
 
+    @property
+    def pulls(self) -> PullRequests:
+        """The copies of repositories that have had pull requests."""
+        if self._pulls is None:
+            raise RuntimeError("the embedded server is not running")
+        return self._pulls
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             listener = stack.enter_context(listen(self._port))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            folder = self._opened_folder(stack)
+            self._pulls = PullRequests(folder / _PULLS)
             self._parts = parts = Parts.around(
-                self._file(stack), self.rules, self.keys, clock=self._clock, choice=self._choice
+                folder / _FILE, self.rules, self.keys, clock=self._clock, choice=self._choice
             )
             stack.callback(parts.store.close)
             parts.faults.subscribe(parts.news.tell)
@@ -105,11 +117,11 @@ class EmbeddedDrone:
         else:
             await self._stack.aclose()
 
-    def _file(self, stack: AsyncExitStack) -> Path:
+    def _opened_folder(self, stack: AsyncExitStack) -> Path:
         if self._folder is None:
-            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="delegate-drone-"))) / _FILE
+            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="delegate-drone-")))
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self._folder / _FILE
+        return self._folder
 
     # ------------------------------------------------------------------ builds
 

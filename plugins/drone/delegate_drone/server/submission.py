@@ -15,6 +15,7 @@ from .candidates import candidates
 from .git import Commit, GitError, GitRepository
 from .hooks import EVENTS, Hook
 from .planning import mismatch
+from .pulls import FIRST_PULL, PullRequests, is_pull_ref
 
 __all__ = ["OPTIONS", "read_order"]
 
@@ -23,7 +24,7 @@ OPTIONS: Mapping[str, str] = {
     "event": f"what happened: {', '.join(EVENTS)}",
     "branch": "the branch; of a pull request the one it goes to",
     "source": "the branch that a pull request comes from",
-    "ref": "the full ref, as refs/tags/v1",
+    "ref": "the full ref, as refs/tags/v1, or refs/pull/2/head for another pull request than the first",
     "commit": "the commit, instead of the newest of the ref",
     "message": "the commit's message",
     "title": "the title of a pull request",
@@ -56,8 +57,13 @@ _AUTHOR = re.compile(r"(?P<name>[^<]*?)\s*(?:<(?P<email>[^>]*)>)?\s*")
 _REFLESS = "refs/heads/"
 
 
-def read_order(text: str, options: Mapping[str, str]) -> Order:
+def read_order(text: str, options: Mapping[str, str], pulls: PullRequests | None = None) -> Order:
     """The order of a build.
+
+    Args:
+        text: the manifest.
+        options: of `OPTIONS`.
+        pulls: gives pull requests their refs; without it they are cloned from the repository itself.
 
     Raises:
         SubmissionError: the manifest, an option or the repository does not allow one; the text says what to do.
@@ -74,7 +80,7 @@ def read_order(text: str, options: Mapping[str, str]) -> Order:
         text=text,
         hook=hook,
         slug=slug,
-        settings=_settings(options, git),
+        settings=_settings(options, git, _url(git, hook, pulls)),
         secrets=_secrets(options),
         secrets_in_pull_requests=_switch(options, "secrets_in_pull_requests"),
     )
@@ -124,10 +130,14 @@ def _hook(options: Mapping[str, str], git: GitRepository | None) -> Hook:
     event = _event(options)
     branch = options.get("branch") or _branch(event, options, git)
     source = (options.get("source") or (git.current_branch() if git else "") or branch) if _pulls(event) else branch
-    ref = options.get("ref") or f"{_REFLESS}{source}"
+    ref = options.get("ref") or (FIRST_PULL if _pulls(event) else f"{_REFLESS}{source}")
     if event == "tag" and not ref.startswith("refs/tags/"):
         raise SubmissionError("a tag event needs the option ref, as ref=refs/tags/v1.0")
-    commit = _commit(git, options.get("commit") or ref) if git else Commit("0" * 40, "0" * 40, "", "", "", 0)
+    commit = (
+        _commit(git, options.get("commit") or _tip(git, options, ref, source))
+        if git
+        else Commit("0" * 40, "0" * 40, "", "", "", 0)
+    )
     name, email = _author(options, commit)
     return Hook(
         event=event,
@@ -164,6 +174,12 @@ def _event(options: Mapping[str, str]) -> str:
     if event in {"promote", "rollback"} and not options.get("target"):
         raise SubmissionError(f"event {event} needs the option target, as target=production")
     return event
+
+
+def _tip(git: GitRepository, options: Mapping[str, str], ref: str, source: str) -> str:
+    """The name of the newest commit: of a pull request that only we know, that of its source branch."""
+    known = "ref" in options and git.has(ref)
+    return f"{_REFLESS}{source}" if is_pull_ref(ref) and not known else ref
 
 
 def _pulls(event: str) -> bool:
@@ -210,12 +226,21 @@ def _slug(options: Mapping[str, str], git: GitRepository | None) -> str:
     return slug
 
 
-def _settings(options: Mapping[str, str], git: GitRepository | None) -> Mapping[str, Any]:
+def _url(git: GitRepository | None, hook: Hook, pulls: PullRequests | None) -> str:
+    """From where it is cloned."""
+    if git is None or pulls is None:
+        return git.url if git else ""
+    try:
+        return pulls.url(git, hook.ref, hook.after)
+    except GitError as error:
+        raise SubmissionError(f"the pull request cannot be prepared: {error}") from None
+
+
+def _settings(options: Mapping[str, str], git: GitRepository | None, url: str) -> Mapping[str, Any]:
     """What is said of the repository; what is not said becomes the default again."""
-    url = git.url if git else ""
     return {
         "git_http_url": url,
-        "link": url,
+        "link": git.url if git else "",
         "default_branch": _default_branch(options, git),
         **{name: _switch(options, name) for name in _SWITCHES},
         "timeout": _number(options, "timeout", 60),
