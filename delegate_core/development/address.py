@@ -57,7 +57,7 @@ class Address:
         try:
             return cls(**json.loads(file.read_text()))
         except FileNotFoundError:
-            text = "no development server is running; start one with: delegate dev --backend harness"
+            text = "no development server is running; start one with: delegate dev --backend NAME"
             raise DelegateError(text) from None
         except (OSError, ValueError, TypeError) as error:
             raise DelegateError(f"cannot read {file}: {error}; start `delegate dev` again") from None
