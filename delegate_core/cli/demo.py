@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -150,6 +151,8 @@ class _Ended:
 
 def run_demo(backends: Sequence[str]) -> int:
     """Run it for each backend and show it; 0 only if each task ended as declared."""
+    # Nothing of it needs an engine that a plugin may bring, so that one is away is nothing to say here.
+    logging.getLogger("delegate_core.runner.engines").setLevel(logging.ERROR)
     ended = [_demonstrate(backend) for backend in backends or _with_servers()]
     return 0 if all(ended) else 1
 
