@@ -196,3 +196,12 @@ def test_begin_tells_nothing_twice() -> None:
     subject = machine(Step(name="a"))
     assert subject.begin().start == ("a",)
     assert subject.begin().start == ()
+
+
+def test_the_first_reason_to_end_counts_and_no_step_is_told_twice_to_stop() -> None:
+    subject = machine(Step(name="a"), Step(name="b"))
+    for name in subject.begin().start:
+        subject.start(name)
+    assert subject.time_out(5).stop == ("a", "b")
+    assert subject.break_off("too late").stop == ()
+    assert subject.verdict.outcome is Outcome.TIMED_OUT
