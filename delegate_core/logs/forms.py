@@ -35,6 +35,15 @@ and JavaScript's `encodeURIComponent` these marks."""
 _HTML: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
 """What Go's JSON encoder escapes so that its output may stand inside HTML."""
 
+_IN_DOUBLE_QUOTES: Final = re.compile(r'["$`\\]')
+_UNQUOTED: Final = re.compile(r"""^[~#]|[ \t"'`$&*(),;<>?!\[\]{}|^\\]""")
+
+_ANSI_C: Final = str.maketrans(
+    {chr(code): f"\\{code:03o}" for code in (*range(32), 127)}
+    | dict(zip("\a\b\t\n\v\f\r\x1b\\'", (f"\\{mark}" for mark in "abtnvfrE\\'"), strict=True))
+)
+"""What stands for characters between `$'` and `'` (bash, ksh, zsh)."""
+
 
 def plain(value: str) -> Iterator[str]:
     """The value itself, and without the whitespace around it."""
@@ -97,13 +106,43 @@ def json_escaped(value: str) -> Iterator[str]:
             yield escaped.translate(_HTML)
 
 
-FORMS: Final[tuple[Form, ...]] = (plain, lines, base64_runs, base64_lines, hex_digits, url_quoted, json_escaped)
+def shell_quoted(value: str) -> Iterator[str]:
+    """The value between a shell's quotes, or with backslashes: what `set -x`, `printf %q` and `export -p` show.
+
+    A single quote within single quotes leaves them (`'\\''` in bash, `'"'"'` in dash and Python), within `$' '` all
+    control characters are escaped (and, without a UTF-8 locale, what is not ASCII). Each line of a value goes through
+    the first two by itself too, as it is printed.
+    """
+    for text in {seed for each in _seeds(value) for seed in (each, *each.split("\n"))}:
+        yield text.replace("'", "'\\''")
+        yield text.replace("'", "'\"'\"'")
+        yield _IN_DOUBLE_QUOTES.sub(r"\\\g<0>", text)
+        yield _UNQUOTED.sub(r"\\\g<0>", text)
+        yield text.translate(_ANSI_C)
+        yield "".join(map(_octal, text.translate(_ANSI_C)))
+
+
+FORMS: Final[tuple[Form, ...]] = (
+    plain,
+    lines,
+    base64_runs,
+    base64_lines,
+    hex_digits,
+    url_quoted,
+    json_escaped,
+    shell_quoted,
+)
 
 
 def patterns(value: str, forms: Iterable[Form] = FORMS) -> frozenset[bytes]:
     """All byte strings to hide for one secret; empty if the value is too short to be masked at all."""
     texts = {text for form in forms for text in form(value) if len(text.strip()) >= MIN_LENGTH}
     return frozenset(encoded for text in texts for encoded in _encodings(text))
+
+
+def _octal(character: str) -> str:
+    """A character as bash writes it where the locale has no UTF-8."""
+    return character if character.isascii() else "".join(f"\\{byte:03o}" for byte in _encode(character))
 
 
 def _seeds(value: str) -> set[str]:

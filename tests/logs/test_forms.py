@@ -2,7 +2,11 @@
 
 import base64
 import json
+import os
 import re
+import shlex
+import subprocess
+from shutil import which
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -98,3 +102,49 @@ def test_no_pattern_is_shorter_than_three_characters(secret: str) -> None:
 @given(st.text(st.characters()))
 def test_no_value_breaks_the_forms_even_with_lone_surrogates(secret: str) -> None:
     assert bool(patterns(secret + "\ud800abc")) is True
+
+
+SHELLS = [shell for shell in ("bash", "dash", "ksh", "zsh") if which(shell)]
+_SHOWS = r"""
+set -x
+: "$1"
+set +x
+export SHOWN="$1"
+export -p | grep -A20 SHOWN=
+set | grep -A20 ^SHOWN=
+printf '%q\n' "$1" 2>/dev/null
+[ -z "$BASH_VERSION" ] || eval 'echo "${1@Q}"; echo "${1@A}"; declare -p SHOWN; alias a="$1"; alias'
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "q7W'x k2\"Zp9$m`v\\n!",
+        "~q7W x{k2},Zp9;m",
+        "#q7W*x?k2[Zp9]m|(v)<w>&u^t",
+        "q7Wx\tk2\033Zp9'm",
+        "q7Wxé'k2Zp9",
+        "q7W'xk2Zp9\nZ'p9m k2W",
+        "q7Wxk2=Zp9+m/v%w:u@t-s.r_",
+    ],
+)
+def test_whatever_a_shell_shows_of_a_variable_its_value_is_hidden(shell: str, locale: str, secret: str) -> None:
+    shown = subprocess.run(
+        [shell, "-c", _SHOWS, shell, secret],
+        capture_output=True,
+        check=False,
+        env={"LC_ALL": locale, "PATH": os.environ["PATH"]},
+    )
+    text = (shown.stdout + shown.stderr).decode(errors="surrogateescape")
+    assert "q7W" in text
+    masked = Mask([secret]).text(text)
+    assert [mark for mark in ("q7W", "k2", "Zp9") if mark in masked] == [], masked
+
+
+@given(st.text(min_size=3).filter(lambda text: len(text.strip()) >= 3 and "\0" not in text))
+def test_what_a_shell_would_take_as_the_value_is_hidden(secret: str) -> None:
+    quoted = shlex.quote(secret)
+    assert Mask([secret]).text(quoted[1:-1] if quoted != secret else quoted) == "******"
