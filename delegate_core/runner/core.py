@@ -14,6 +14,7 @@ from delegate_core.journal import Journal
 from delegate_core.model import Session, Task, TaskResult
 from delegate_core.plugins import Observer, Plugins
 from delegate_core.runner.backend import Backend
+from delegate_core.runner.commands import TaskCommands
 from delegate_core.runner.engines import Engines
 from delegate_core.runner.slots import Slots
 from delegate_core.settings import RunnerSettings
@@ -63,6 +64,7 @@ class Core:
     journal: Journal
     instance: str
     engines: Engines
+    commands: TaskCommands
     dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
     spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]

@@ -43,6 +43,12 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
+_SHARE = 0.7
+"""Of the time until the server's own deadline: for the operator's command after a task. The rest is for the report."""
+
+_LEAST_TIME = 1.0
+"""Seconds that this command has in any case."""
+
 
 class Execution:
     """A claimed task's execution, and what its context is made of.
@@ -130,7 +136,9 @@ class Execution:
         self.started = time.monotonic()
         self.core.observers.task_started(task=self.task)
         try:
-            return await self._supervised()
+            result = await self._supervised()
+            await self._commands_after(result)
+            return result
         finally:
             self.duration = time.monotonic() - self.started
             await self._clean_up()
@@ -147,6 +155,14 @@ class Execution:
                 return result
         return TaskResult.cancelled(self.cause) if self.cause else TaskResult.timed_out(self.timeout)
 
+    async def _commands_after(self, result: TaskResult) -> None:
+        """The operator's command, in the time that the server waits for the result."""
+        if self._context is None or self.started is None:
+            return
+        seconds = time.monotonic() - self.started
+        left = max(_LEAST_TIME, (self._granted - seconds) * _SHARE)
+        await self.core.commands.after(self._context, result, seconds, within=left)
+
     async def _dispatched(self, deadline: float) -> TaskResult:
         self._context = TaskContext(
             self.task, self, deadline=deadline, grace=self.core.settings.grace, margin=self._margin
@@ -161,7 +177,8 @@ class Execution:
 
     async def _answer(self, context: TaskContext) -> TaskResult:
         try:
-            answer: object = await self.core.dispatch(self.task, context)
+            refused = await self.core.commands.before(context)
+            answer: object = refused or await self.core.dispatch(self.task, context)
         except (*Fault, SystemExit) as error:
             raise_if_cancelled()
             context.log(self.mask.text("".join(traceback.format_exception(error))), level="error")

@@ -29,6 +29,7 @@ from delegate_core.model import CancelCause, Registration, Session
 from delegate_core.plugins import Plugins
 from delegate_core.runner.backend import Backend
 from delegate_core.runner.calls import describe
+from delegate_core.runner.commands import TaskCommands
 from delegate_core.runner.connection import Connection
 from delegate_core.runner.core import Core, Observers
 from delegate_core.runner.dispatching import dispatcher
@@ -237,6 +238,7 @@ class Runner:
             journal=journal,
             instance=journal.instance(),
             engines=self.engines,
+            commands=TaskCommands(self.settings),
             dispatch=dispatcher(self.plugins, handlers, self._secrets(), self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,

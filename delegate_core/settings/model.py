@@ -25,6 +25,10 @@ class RunnerSettings(Settings):
         capacity: tasks at the same time.
         limits: tasks of one type at the same time, by type.
         secrets: where the secrets of tasks' data are, by name: `npm=env:NPM_TOKEN`, file:PATH, vault:PATH#FIELD.
+        before_task: a shell command before each task; unless it ends with status 0, the task is rejected.
+        after_task: a shell command after each task, told its outcome in DELEGATE_TASK_OUTCOME.
+        task_command_timeout: seconds that each of these commands has.
+        task_command_output: bytes of their output that go into the task's log, each.
         tags: what this runner offers, for a server that chooses by it.
         poll_interval: seconds between two questions for tasks.
         state_dir: folder of the journal.
@@ -58,6 +62,10 @@ class RunnerSettings(Settings):
     capacity: int | None = Field(None, ge=1)
     limits: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag("limit")] = {}  # noqa: RUF012 - pydantic copies defaults
     secrets: Annotated[dict[str, SecretReference], Flag("secret")] = {}  # noqa: RUF012 - as above
+    before_task: Annotated[str, Field(min_length=1)] | None = None
+    after_task: Annotated[str, Field(min_length=1)] | None = None
+    task_command_timeout: PositiveDuration = 60.0
+    task_command_output: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(64 * 1024), ge=0)
     tags: Annotated[tuple[str, ...], Flag("tag")] = ()
     poll_interval: PositiveDuration | None = None
     state_dir: UserPath | None = None
