@@ -116,8 +116,8 @@ class _Attempt:
             await self._follow()
         except httpx.TimeoutException:
             raise _Passing(f"no answer for {_SILENCE:g}s") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise _Refused("cannot be asked: is the address right?") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeEncodeError):
+            raise _Refused("cannot be asked: is the address right, and each header a line of ASCII?") from None
         except httpx.ConnectError as error:
             fault = faults.cannot_connect(self.url, reason_of(error))
             raise (_Refused if isinstance(fault, TlsFailed) else _Passing)(str(fault)) from None

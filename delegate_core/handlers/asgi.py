@@ -107,6 +107,7 @@ class AsgiHandler(TaskHandler):
         scope = _scope(self.options, headers, {**state, "task": task, "context": context})
         try:
             await call.made(scope, context)
+            answer = call.answer()
         except TooMuch as error:
             return TaskResult.failed(f"{self.origin} {error}")
         except (GeneratorExit, KeyboardInterrupt):
@@ -115,7 +116,6 @@ class AsgiHandler(TaskHandler):
             raise_if_cancelled()
             context.log("".join(traceback.format_exception(error)).rstrip(), level="error")
             return TaskResult.failed(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-        answer = call.answer()
         if answer is None:
             return TaskResult.failed(f"{self.origin} ended without a whole response")
         return result_of(answer, self.options, context)
@@ -200,7 +200,7 @@ class _Call:
         if self._start is None or not self._whole:
             return None
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._start.get("headers", ())]
-        return Answer(int(self._start["status"]), headers, bytes(self._body))
+        return Answer(int(self._start.get("status", 0)), headers, bytes(self._body))
 
     async def _receive(self) -> Message:
         if self._request:
@@ -210,7 +210,7 @@ class _Call:
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._start = message
+            self._start = self._start or message
         elif message["type"] == "http.response.body" and not self._whole:
             self._body += message.get("body", b"")
             if len(self._body) > self._limit:

@@ -197,10 +197,10 @@ class TaskContext:
     def grace(self) -> float:
         """Seconds that its processes have from SIGTERM to SIGKILL, and a sync handler to notice that it is to end.
 
-        After the deadline no more than fits before the server's own: the report has to be there by then.
+        No more than fits before the server's own deadline: the report has to be there by then.
         """
-        late = self.deadline is not None and anyio.current_time() >= self.deadline
-        return min(self._grace, self._margin * _SHARE) if late else self._grace
+        left = self.remaining()
+        return self._grace if left is None else min(self._grace, (left + self._margin) * _SHARE)
 
     def remaining(self) -> float | None:
         """Seconds until the deadline; None without one."""

@@ -26,7 +26,7 @@ from delegate_core.handlers.exchange import (
 )
 from delegate_core.handlers.options import ExchangeOptions, Value, checked, values
 from delegate_core.handlers.options import Path as RequestPath
-from delegate_core.http import TlsOptions
+from delegate_core.http import TlsOptions, TransportError
 from delegate_core.model import Task, TaskResult
 from delegate_core.processes import ProcessExit, ProcessSpec, ProcessStartError, Stream
 from delegate_core.settings import RunnerSettings
@@ -135,7 +135,7 @@ class ExecutableHandler(TaskHandler):
             async with self._program(context, cache, tls) as program:
                 run = _Run(program, self.options, task, context)
                 return await run.result()
-        except (ArtifactError, SecretUnavailable, ProcessStartError) as error:
+        except (ArtifactError, SecretUnavailable, ProcessStartError, TransportError) as error:
             return TaskResult.failed(str(error))
 
     def _program(

@@ -85,6 +85,8 @@ class Slots:
 
     def _is_held(self, task_type: str | None) -> bool:
         """A hold of some types leaves room for others, and whoever asks for any type may mean those."""
+        if not self.holds:
+            return False
         keys = set() if task_type is None else {task_type, self._counted_as(task_type)}
         return any(name not in self._held_types or keys & self._held_types[name] for name in self.holds)
 

@@ -36,8 +36,10 @@ def cache(tmp_path: Path) -> Path:
 def run(cache: Path) -> Run:
     """Runs the executable of a source once, with this cache."""
 
-    async def run_it(source: Any, context: PrintingContext, **options: Any) -> TaskResult:
-        settings = RunnerSettings(cache_dir=cache)
+    async def run_it(
+        source: Any, context: PrintingContext, ca_files: tuple[Path, ...] = (), **options: Any
+    ) -> TaskResult:
+        settings = RunnerSettings(cache_dir=cache, ca_files=ca_files)
         with anyio.fail_after(PATIENCE):
             async with executable("x", source, **options).opened(settings) as execute:
                 return await execute(Task(id="t1", type="x"), context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
+import ssl
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+import trustme
 
 from delegate_core import Download, PlatformDownload, SecretFrom, executable
 from delegate_core.artifacts import ArtifactCache, platforms
@@ -190,6 +192,37 @@ async def test_a_redirect_is_followed_and_a_secret_header_stays_with_its_host(
         assert (await run(source(server.url, headers=header), task_context())).data == "fetched"
     assert "authorization: token correct-horse-battery" in seen[0].lower()
     assert "authorization" not in seen[1].lower()
+
+
+def tls_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+async def test_a_server_is_trusted_by_the_runners_authorities_only(
+    run: Run, task_context: Make, tmp_path: Path
+) -> None:
+    authority, file = trustme.CA(), tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    context = task_context()
+    async with serving(always(binary(PROGRAM)), tls_context(authority)) as server:
+        refused = await run(source(server.url), context)
+        trusted = await run(source(server.url), task_context(), ca_files=(file,))
+    assert "give the server's CA with --ca-file" in refused.error
+    assert "trying again" not in context.printed()
+    assert trusted.data == "fetched"
+
+
+async def test_a_redirect_from_https_to_http_is_refused(run: Run, task_context: Make, tmp_path: Path) -> None:
+    authority, file = trustme.CA(), tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    async with serving(always(binary(PROGRAM))) as plain:
+        redirect = always(binary(b"", "302 Found", location=plain.url))
+        async with serving(redirect, tls_context(authority)) as server:
+            result = await run(source(server.url), task_context(), ca_files=(file,))
+    assert "redirects from https to what is not" in result.error
+    assert plain.connections == []
 
 
 async def test_redirects_without_end_are_given_up(run: Run, task_context: Make) -> None:

@@ -392,3 +392,12 @@ async def test_a_secret_in_a_traceback_is_masked_in_the_log(task_context: Make) 
     context = task_context(Task(id="t", type="test", masks=(PASSWORD,)))
     await run(broken, context)
     assert "RuntimeError: wrong password ******" in context.printed()
+
+
+async def test_what_a_task_runs_gets_no_more_grace_than_fits_before_the_servers_deadline(tmp_path: Path) -> None:
+    surroundings = PrintingContext(task(), tmp_path)._own  # what a context of a runner would draw on
+    now = anyio.current_time()
+    for left, most in ((-5.0, 0.7), (1.0, 1.4), (1000.0, 10.0)):
+        context = TaskContext(task(), surroundings, deadline=now + left, grace=10.0, margin=1.0)
+        assert 0 < context.grace <= most + 1e-6
+    assert TaskContext(task(), surroundings, grace=10.0).grace == 10.0
