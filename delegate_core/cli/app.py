@@ -61,7 +61,7 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     command = next((each for each in arguments if not each.startswith("-")), "")
     app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
     app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
-    for function in (demo, cancel, logs, status, top, dashboard, version):
+    for function in (demo, task, cancel, logs, status, top, dashboard, version):
         app.command(function.__name__)(function)
     app.command("submit", context_settings={"ignore_unknown_options": True})(submit)
     plugins = typer.Typer(help="Look at the installed plugins.", no_args_is_help=True, rich_markup_mode=None)
@@ -149,6 +149,42 @@ def submit(
         raise typer.BadParameter(f"--timeout: {error}") from None
     file, options = submitting.read_arguments(arguments, option or [], repo)
     raise typer.Exit(client.submit(file, options, wait=wait, timeout=seconds, as_json=json_))
+
+
+def task(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The task's file; - for standard input.")],
+    handlers: Annotated[
+        list[str] | None, typer.Option("--handlers", help="A module or file with task handlers. Repeatable.")
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret", metavar="NAME=WHERE", help="Where a secret is: npm=env:TOKEN, npm=file:PATH. Repeatable."
+        ),
+    ] = None,
+    timeout: Annotated[str | None, typer.Option("--timeout", help="How long the task may take: 30s, 5m.")] = None,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Print the result over several lines.")] = False,  # noqa: FBT002 - a flag
+    config: Config = None,
+) -> None:
+    """Run one task here, without a server: its log on standard error, its result on standard output.
+
+    \b
+        echo '{"type": "fib", "data": {"n": 10}}' | delegate task - --handlers my_handlers.py
+
+    The exit status: 0 succeeded, 1 failed, 10 rejected, 124 timed out, 130 cancelled, 2 to 8 it could not be run.
+    """
+    from delegate_core.cli.task import run_task  # noqa: PLC0415
+    from delegate_core.settings.durations import parse_duration  # noqa: PLC0415
+
+    try:
+        seconds = None if timeout is None else parse_duration(timeout)
+    except ValueError as error:
+        raise typer.BadParameter(f"--timeout: {error}") from None
+    if seconds == 0:
+        raise typer.BadParameter("--timeout: give more than 0")
+    raise typer.Exit(
+        run_task(file, handlers=handlers or [], secrets=secret or [], timeout=seconds, pretty=pretty, config=config)
+    )
 
 
 def cancel(task_id: Annotated[str, typer.Argument(help="The task's id, or how it begins.")]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
+from delegate_core.cli.reading import named, read_file
 from delegate_core.cli.tables import print_table, short_ids
 from delegate_core.console.visible import coloured, visible
 from delegate_core.development import Address, ServerTask, address_file
@@ -23,12 +24,12 @@ _SUCCEEDED = "succeeded"
 
 def submit(file: Path, options: Mapping[str, str], *, wait: bool, timeout: float | None, as_json: bool) -> int:
     """Queue what a file describes; with ``wait`` show log and result. 1 if a task did not succeed in time."""
-    text = _read(file)
+    text = read_file(file)
     client = _client()
     try:
         ids = client.submit(text, dict(options))
     except DelegateError as error:
-        raise SettingsError(f"{_named(file)}: {error}") from None
+        raise SettingsError(f"{named(file)}: {error}") from None
     if not wait:
         sys.stdout.write("".join(f"{task_id}\n" for task_id in ids))
         return 0
@@ -114,16 +115,3 @@ def _resolve(client: ControlClient, task_id: str) -> str:
     if not matching:
         raise SettingsError(f"no task {task_id}; see `delegate status`")
     raise SettingsError(f"{task_id} is the beginning of {len(matching)} ids; write more of it")
-
-
-def _named(file: Path) -> str:
-    return "standard input" if str(file) == "-" else str(file)
-
-
-def _read(file: Path) -> str:
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot read {_named(file)}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"cannot read {_named(file)}: it is not UTF-8 text") from None
