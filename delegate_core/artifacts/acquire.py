@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from delegate_core.artifacts.cache import ArtifactCache
-from delegate_core.artifacts.download import Fetching, fetch, shown
+from delegate_core.artifacts.download import Fetching, fetch
 from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.artifacts.git import Checkout
 from delegate_core.artifacts.site import Site
-from delegate_core.artifacts.sources import Download, GitRepository, PlatformDownload
+from delegate_core.artifacts.sources import Download, GitRepository, PlatformDownload, shown
 from delegate_core.artifacts.threads import in_thread
 from delegate_core.artifacts.unpack import PROGRAM, unpack
 from delegate_core.http import TlsOptions

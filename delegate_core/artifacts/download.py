@@ -5,17 +5,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
 
 from delegate_core.artifacts.errors import ArtifactError
+from delegate_core.artifacts.sources import shown
 from delegate_core.backoff import Backoff
 from delegate_core.http import TlsFailed, TlsOptions, faults
 from delegate_core.http.httpx_transport import reason_of, ssl_context
 
-__all__ = ["Fetching", "fetch", "shown"]
+__all__ = ["Fetching", "fetch"]
 
 _CONNECT, _SILENCE = 10.0, 30.0
 _ROUNDS = 4
@@ -54,12 +54,6 @@ class Fetching:
     tls: TlsOptions = field(default_factory=TlsOptions)
     log: Callable[[str], None]
     pauses: Backoff = field(default_factory=lambda: Backoff(first=0.5, most=10.0))
-
-
-def shown(url: str) -> str:
-    """An address without its query, which may carry a signature."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 async def fetch(wanted: Fetching, file: Path) -> str:

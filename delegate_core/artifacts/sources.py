@@ -12,7 +12,7 @@ from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.settings import UserPath
 from delegate_core.settings.secretfrom import SecretFrom, Value
 
-__all__ = ["ARCHIVES", "Download", "Format", "GitRepository", "PlatformDownload"]
+__all__ = ["ARCHIVES", "Download", "Format", "GitRepository", "PlatformDownload", "shown"]
 
 Format = Literal["plain", "gzip", "xz", "zstd", "zip", "tar", "tar.gz", "tar.xz", "tar.zst"]
 ARCHIVES = frozenset({"zip", "tar", "tar.gz", "tar.xz", "tar.zst"})
@@ -197,6 +197,12 @@ class GitRepository(_Source):
         if value is not None and not re.fullmatch(r"[\w][\w./+-]*", value):
             raise ValueError("a ref is the name of a branch or a tag")
         return value
+
+
+def shown(url: str) -> str:
+    """An address without its query, which may carry a signature."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _by_suffix(url: str) -> Format:

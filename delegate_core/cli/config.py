@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from delegate_core.cli.loading import AllSettings, Table, load_all
 from delegate_core.errors import SettingsError
-from delegate_core.handlers.declared import declared_handlers
+from delegate_core.handlers.declared import declared_handlers, declared_schema
 from delegate_core.installed_engines import engine_offers
 from delegate_core.plugins import backend_module, installed, settings_model_of
 from delegate_core.settings import RunnerSettings, Settings, settings_of
@@ -116,11 +116,19 @@ def init(target: Path, backend: str | None, *, force: bool) -> int:
     return 0
 
 
+_HANDLER_LINES = (
+    "# A handler for a task type or a pattern: an executable, an HTTP service, an ASGI app, a function.",
+    '# handler.resize = { executable = "./resize" }',
+    "",
+)
+
+
 def _file_lines(backend: str | None) -> Iterator[str]:
     yield "# Settings of a delegate runner. What is commented out shows the default, where there is one."
     yield "# A flag goes before a variable (DELEGATE_CAPACITY), a variable before this file."
     yield ""
     yield from _model_lines(RunnerSettings, {"backend": backend} if backend else {})
+    yield from _HANDLER_LINES
     for name, model in _models(backend):
         yield f"[{name}]"
         yield from _model_lines(model, {})
@@ -129,6 +137,8 @@ def _file_lines(backend: str | None) -> Iterator[str]:
 def _model_lines(model: type[Settings], values: dict[str, str]) -> Iterator[str]:
     texts = helps(model)
     for name, setting in settings_of(model).items():
+        if not setting.flag:
+            continue  # a tree of tables, which may not stand before what is at the top level
         yield from textwrap.wrap(texts.get(name, ""), _WIDTH, initial_indent="# ", subsequent_indent="# ")
         if name in values:
             yield f"{name} = {written(values[name])}"
@@ -153,7 +163,9 @@ def _models(backend: str | None) -> Iterator[tuple[str, type[Settings]]]:
 def schema() -> int:
     """Print the JSON schema of the settings file, with the tables of the installed backends and engines."""
     top = json_schema(RunnerSettings)
-    definitions = top.pop("$defs", {})
+    handler = declared_schema()
+    definitions = {**top.pop("$defs", {}), **handler.pop("$defs")}
+    top["properties"]["handler"] |= {"additionalProperties": handler}
     for name, model in _models(None):
         table = json_schema(model)
         definitions.update(table.pop("$defs", {}))

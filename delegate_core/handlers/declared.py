@@ -24,14 +24,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from delegate_core.errors import SettingsError
 from delegate_core.handlers.base import TaskHandler
 from delegate_core.handlers.function import Handler
 from delegate_core.handlers.options import problems
 
-__all__ = ["DECLARED", "declared_handlers"]
+__all__ = ["DECLARED", "declared_handlers", "declared_schema"]
 
 DECLARED = "the settings file"
 """Where they came from, for conflicts."""
@@ -63,6 +63,16 @@ def declared_handlers(tables: Mapping[str, Any]) -> list[TaskHandler]:
     if wrong:
         raise SettingsError("\n".join(wrong))
     return made
+
+
+def declared_schema() -> dict[str, Any]:
+    """The JSON schema of one table, with its definitions under ``$defs``."""
+    from delegate_core.handlers.asgi import AsgiOptions  # noqa: PLC0415 - for this only
+    from delegate_core.handlers.executable import ExecutableOptions  # noqa: PLC0415 - the same
+    from delegate_core.handlers.forwarding import ForwardOptions  # noqa: PLC0415 - the same
+
+    app = create_model("AsgiApp", __base__=AsgiOptions, asgi=(str, ...))
+    return TypeAdapter(ExecutableOptions | ForwardOptions | app | _Function).json_schema()
 
 
 def _made(task_type: str, table: Any) -> TaskHandler:

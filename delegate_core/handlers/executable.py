@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from delegate_core.artifacts import ArtifactCache, ArtifactError, Download, GitRepository
+from delegate_core.artifacts.sources import shown
 from delegate_core.errors import PluginError
 from delegate_core.handlers import cgi
 from delegate_core.handlers.base import Execute, TaskHandler
@@ -97,19 +98,21 @@ class ExecutableHandler(TaskHandler):
         source = self.options.executable
         if isinstance(source, GitRepository):
             return f"{source.run} of {source.git} at {source.commit[:12]}"
-        return source.run or "a download" if isinstance(source, Download) else source
+        return shown(source.downloads[0].urls[0]) if isinstance(source, Download) else source
 
     def renamed(self, task_type: str) -> ExecutableHandler:
         """The same program for another task type."""
         return ExecutableHandler(task_type, self.options)
 
     def check(self) -> None:
-        """Whether the program is there, or there is a download for this machine."""
+        """Whether the program is there, or a download for this machine, or git for a repository."""
         try:
             if isinstance(self.options.executable, Download):
                 self.options.executable.chosen()
         except ArtifactError as error:
             raise PluginError(f"handler {self.task_type!r}: {error}") from None
+        if isinstance(self.options.executable, GitRepository) and shutil.which("git") is None:
+            raise PluginError(f"handler {self.task_type!r}: a git repository needs git on this machine; install it")
         if self._path is not None and not os.access(self._path, os.X_OK):
             reason = "may not be executed; chmod +x it" if self._path.exists() else "does not exist"
             raise PluginError(f"handler {self.task_type!r}: the program {self.options.executable} {reason}")

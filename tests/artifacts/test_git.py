@@ -8,7 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from delegate_core import GitRepository, SecretFrom
+from delegate_core import GitRepository, SecretFrom, executable
+from delegate_core.errors import PluginError
 from delegate_core.model import Outcome
 from delegate_core.testing.surroundings import PrintingContext
 from tests.artifacts.conftest import PROGRAM, Run, kept
@@ -152,3 +153,10 @@ async def test_a_checkout_beyond_the_limit_is_refused(
     )
     assert "raise size_limit" in result.error
     assert kept(cache) == []
+
+
+def test_without_git_on_this_machine_the_start_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    source = GitRepository(git="/x", commit="1" * 40, run="x")
+    with pytest.raises(PluginError, match="needs git on this machine; install it"):
+        executable("x", source).check()

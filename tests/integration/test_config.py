@@ -111,3 +111,14 @@ async def test_the_schema_knows_each_setting_and_table_and_how_it_may_be_written
     pattern = next(choice["pattern"] for choice in properties["grace"]["anyOf"] if "pattern" in choice)
     assert all(re.search(pattern, text) for text in ("10ms", "3s", "1h30m", "90"))
     assert not re.search(pattern, "soon")
+
+
+async def test_the_schema_knows_handlers_and_the_file_that_is_written_shows_one(delegate: Command) -> None:
+    schema: dict[str, Any] = json.loads((await delegate("config", "schema")).out)
+    kinds = [one["$ref"].rpartition("/")[2] for one in schema["properties"]["handler"]["additionalProperties"]["anyOf"]]
+    assert kinds == ["ExecutableOptions", "ForwardOptions", "AsgiApp", "_Function"]
+    assert {*kinds, "Download", "GitRepository", "SecretFrom"} <= schema["$defs"].keys()
+    await delegate("config", "init", "new.toml")
+    text = (delegate.folder / "new.toml").read_text()
+    uncommented = text.replace("# handler.resize", "handler.resize")
+    assert tomllib.loads(uncommented)["handler"] == {"resize": {"executable": "./resize"}}
