@@ -119,7 +119,7 @@ class DroneClient:
         """Wait for a stage to accept, up to the server's 30 seconds; None: there was none.
 
         The stage is only offered: until somebody accepts it every poller is offered it. A broken server may answer
-        "none" at once, so leave the pauses between two calls to a `PollPace`.
+        "none" at once, so the caller pauses between two that were short.
         """
         body = wanted.wire()
         if not wanted.labels:

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 from delegate_core.backoff import Backoff
 from delegate_core.model import Gap, TaskCancelled
 from delegate_drone.client import DroneClient
-from delegate_drone.faults import DroneFault
+from delegate_drone.faults import DroneFault, ServerFault
 
 __all__ = ["Watches"]
 
@@ -29,6 +29,9 @@ _STAGGER: Final = 15.0
 _SETTLING: Final = 10.0
 """Seconds after a gap until a cancellation that fell into it has surely been written to the stage."""
 
+_HELD: Final = 10.0
+"""Seconds: a server on Redis ends an idle watch with a 500 when its time is over; one that comes sooner is a fault."""
+
 _SOON: Final = 0.5
 """Seconds: an empty answer that comes sooner was no long poll, and must not become a hot loop."""
 
@@ -39,10 +42,13 @@ class Watches:
     Resource handling: they run within `serve`; a build is watched until no task of it is left.
     """
 
-    def __init__(self, client: DroneClient, *, stagger: float = _STAGGER, settling: float = _SETTLING) -> None:
+    def __init__(
+        self, client: DroneClient, *, stagger: float = _STAGGER, settling: float = _SETTLING, held: float = _HELD
+    ) -> None:
         self._client = client
         self._stagger = stagger
         self._settling = settling
+        self._held = held
         self._builds: dict[int, _BuildWatch] = {}
         self._group: TaskGroup | None = None
 
@@ -61,7 +67,8 @@ class Watches:
         """Wait until the build is cancelled, or may have been."""
         build = self._builds.get(build_id)
         if build is None:
-            build = self._builds[build_id] = _BuildWatch(self._client, build_id, self._stagger, self._settling)
+            build = _BuildWatch(self._client, build_id, self._stagger, self._settling, self._held)
+            self._builds[build_id] = build
             if self._group is not None:
                 self._group.start_soon(build.run)
         return await build.news(task_id)
@@ -76,11 +83,12 @@ class Watches:
 class _BuildWatch:
     """Two overlapping watches of one build, and what its tasks have not heard yet."""
 
-    def __init__(self, client: DroneClient, build_id: int, stagger: float, settling: float) -> None:
+    def __init__(self, client: DroneClient, build_id: int, stagger: float, settling: float, held: float) -> None:
         self._client = client
         self._build_id = build_id
         self._stagger = stagger
         self._settling = settling
+        self._held = held
         self._cancelled = False
         self._gaps = 0
         self._heard: dict[str, int] = {}
@@ -124,6 +132,10 @@ class _BuildWatch:
                 self._cancelled = await self._client.watch(self._build_id)
             except DroneFault as fault:
                 _log.debug("watching build %d: %s", self._build_id, fault)
+                if self._only_idle(fault, anyio.current_time() - begun):
+                    faults.reset()
+                    await anyio.sleep(faults.next())
+                    continue
                 self._settling_since.cancel()
                 await anyio.sleep(faults.next(fault.after))
                 group.start_soon(self._tell_of_gap)
@@ -134,6 +146,10 @@ class _BuildWatch:
             else:
                 hurries.reset()
         self._tell()
+
+    def _only_idle(self, fault: DroneFault, waited: float) -> bool:
+        """Whether the server has said, in its way, that nothing happened. It remembers cancellations then: no gap."""
+        return isinstance(fault, ServerFault) and fault.is_own and waited >= self._held
 
     async def _tell_of_gap(self) -> None:
         """Say that nobody may have listened, as soon as a cancellation in that gap would have been written."""

@@ -4,7 +4,7 @@ from delegate_drone.records.book import StageBook
 from delegate_drone.records.claim import Claim, claim
 from delegate_drone.records.ending import Final
 from delegate_drone.records.output import StepOutput
-from delegate_drone.records.patience import Patience, PollPace, persist
+from delegate_drone.records.patience import Patience, persist
 from delegate_drone.records.record import Phase, StageRecord, StepRecord
 from delegate_drone.records.rows import EndedElsewhere, StartLost
 
@@ -14,7 +14,6 @@ __all__ = [
     "Final",
     "Patience",
     "Phase",
-    "PollPace",
     "StageBook",
     "StageRecord",
     "StartLost",

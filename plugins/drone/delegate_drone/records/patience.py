@@ -1,4 +1,4 @@
-"""How a call that failed is tried again, and how a long poll is: never in a hot loop."""
+"""How a call that failed is tried again: never in a hot loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import anyio
 from delegate_core.backoff import Backoff
 from delegate_drone.faults import DroneFault, Misdirected, ServerFault, Settled
 
-__all__ = ["Patience", "PollPace", "persist"]
+__all__ = ["Patience", "persist"]
 
 T = TypeVar("T")
 
@@ -75,43 +75,3 @@ async def persist(
             delay = (lasting if isinstance(fault, Misdirected) else passing).next(fault.after)
             _LOG.info("%s; trying again in %.1f s", fault, delay)
         await anyio.sleep(delay)
-
-
-class PollPace:
-    """The pauses between long polls: none after one that waited, growing ones after those that were answered at once.
-
-    A server or a proxy that answers a poll without waiting (with nothing, an error, or a stage that is not to be had)
-    would else be called thousands of times a second.
-
-    Args:
-        waited: seconds a fruitless poll has to last to count as one that waited; the server's own limit is 30.
-        passing: the pauses after fruitless polls.
-        lasting: the pauses after faults that last until somebody changes a setting.
-    """
-
-    def __init__(self, *, waited: float = 10.0, passing: Backoff | None = None, lasting: Backoff | None = None) -> None:
-        self._waited = waited
-        self._passing = passing or Backoff()
-        self._lasting = lasting or _lasting()
-
-    def fruitful(self) -> float:
-        """The poll brought what was then taken: seconds to wait before the next, which are none."""
-        self._passing.reset()
-        self._lasting.reset()
-        return 0.0
-
-    def fruitless(self, elapsed: float) -> float:
-        """The poll brought nothing, or nothing that was to be had, in ``elapsed`` seconds: seconds to wait."""
-        return self.fruitful() if elapsed >= self._waited else self._passing.next()
-
-    def failed(self, fault: DroneFault, elapsed: float) -> float:
-        """The poll failed after ``elapsed`` seconds: seconds to wait.
-
-        An error that came after a long wait is what a server on Redis answers where nothing happened; the pause is
-        the shortest then, but never none.
-        """
-        if isinstance(fault, Misdirected):
-            return self._lasting.next(fault.after)
-        if elapsed >= self._waited:
-            self._passing.reset()
-        return self._passing.next(fault.after)

@@ -1,0 +1,46 @@
+"""Watching for cancellations: what is a gap, and what is only the end of an idle watch."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+import anyio
+import pytest
+
+from delegate_core.http import TlsOptions
+from delegate_core.model import Gap, TaskCancelled
+from delegate_drone.client import DroneClient
+from delegate_drone.server import Cancels, EmbeddedDrone, Order, Rules
+from delegate_drone.watching import Watches
+
+pytestmark = pytest.mark.anyio
+
+TEXT = "kind: pipeline\ntype: exec\nname: a\nclone: {disable: true}\nsteps: [{name: test, commands: [make]}]\n"
+
+
+@pytest.mark.parametrize(("held", "has_gaps"), [(0.1, False), (60.0, True)])
+async def test_a_500_at_the_end_of_an_idle_watch_is_no_gap(*, held: float, has_gaps: bool) -> None:
+    """A server on Redis ends every idle watch so; a touch of the stage each time could undo its cancellation."""
+    heard: list[Gap | TaskCancelled] = []
+    cancelled = anyio.Event()
+    async with (
+        EmbeddedDrone(rules=Rules(long_poll=0.2, cancels=Cancels.REDIS)) as drone,
+        aclosing(DroneClient.open(drone.url, drone.keys.rpc, TlsOptions(), trust_env=False)) as client,
+        anyio.create_task_group() as group,
+    ):
+        watches = Watches(client, stagger=0.05, settling=0.01, held=held)
+        build = drone.create(Order(text=TEXT))
+
+        async def listen() -> None:
+            while not heard or isinstance(heard[-1], Gap):
+                heard.append(await watches.wait(build.id, "1"))
+            cancelled.set()
+
+        group.start_soon(watches.serve)
+        group.start_soon(listen)
+        await drone.wait_for(lambda parts: parts.calls["watch"] >= 6)
+        assert bool(heard) is has_gaps
+        drone.cancel(build.id)
+        with anyio.fail_after(10):
+            await cancelled.wait()
+        group.cancel_scope.cancel()
