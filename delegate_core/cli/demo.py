@@ -15,10 +15,10 @@ from typing import Any
 import anyio
 from pydantic import BaseModel, Field
 
-from delegate_core.cli.developing import development_server, runner_beside
 from delegate_core.cli.running import in_event_loop
 from delegate_core.console.outlet import Outlet
 from delegate_core.development import DevelopmentServer, ServerTask
+from delegate_core.development.beside import development_server, runner_beside
 from delegate_core.errors import PluginError
 from delegate_core.handlers import TaskContext
 from delegate_core.model import JsonValue

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import anyio
@@ -17,13 +16,11 @@ from delegate_core.cli.observing import Observation
 from delegate_core.cli.running import in_event_loop, run_observed
 from delegate_core.console import open_console
 from delegate_core.development import Address, DevelopmentServer, address_file
+from delegate_core.development.beside import development_server, runner_beside
 from delegate_core.development.control import serve_control
-from delegate_core.errors import PluginError, SettingsError
-from delegate_core.handlers.base import Serving
 from delegate_core.installed_engines import configured_engines, engine_offers
-from delegate_core.plugins import backend_module, contribution, settings_model_of
-from delegate_core.runner import Runner
-from delegate_core.settings import RunnerSettings, Settings, find_file, load
+from delegate_core.plugins import backend_module
+from delegate_core.settings import RunnerSettings, find_file, load
 
 __all__ = ["develop", "development_server", "runner_beside", "serving"]
 
@@ -71,17 +68,6 @@ def develop(
         sys.stderr.write("delegate: the development server has ended\n")
 
 
-def development_server(module: ModuleType, options: Sequence[str]) -> DevelopmentServer:
-    """The embedded server of a backend."""
-    if wrong := [option for option in options if "=" not in option]:
-        raise SettingsError(f"--option {wrong[0]}: write it as name=value")
-    pairs = dict(option.split("=", 1) for option in options)
-    server: DevelopmentServer | None = contribution(module, "development_server", options=pairs)
-    if server is None:
-        raise PluginError(f"{module.__name__} brings no development server")
-    return server
-
-
 @asynccontextmanager
 async def serving(server: DevelopmentServer, backend: str, port: int, file: Path | None = None) -> AsyncIterator[str]:
     """Serve the backend's interface and the control interface; the commands find it by its address file."""
@@ -95,33 +81,6 @@ async def serving(server: DevelopmentServer, backend: str, port: int, file: Path
                 yield url
             finally:
                 address.remove(file)
-
-
-def runner_beside(
-    module: ModuleType,
-    server: DevelopmentServer,
-    settings: RunnerSettings,
-    state: Path,
-    *,
-    handlers: Mapping[str, Serving] | None = None,
-    plugins: Sequence[object] = (),
-    engine_settings: Mapping[str, Settings | None] | None = None,
-) -> Runner:
-    """A runner that is connected to the embedded server, with a state folder of its own."""
-    model = settings_model_of(module)
-    own: Mapping[str, Any] = server.backend_settings()
-    backend = contribution(module, "create_backend", settings=model.model_validate(own) if model else None)
-    if settings.poll_interval is None:
-        settings = settings.model_copy(update={"poll_interval": 0.2})
-    return Runner(
-        backend,
-        handlers,
-        settings=settings,
-        plugins=plugins,
-        state_dir=state,
-        installed=True,
-        engine_settings=engine_settings,
-    )
 
 
 def _announce(server: DevelopmentServer, url: str) -> None:

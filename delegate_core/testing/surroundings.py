@@ -9,7 +9,7 @@ from uuid import uuid4
 from delegate_core.engines.engine import Engine, EngineError
 from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, Spool, TaskLog
-from delegate_core.model import Event, Task
+from delegate_core.model import Event, JsonValue, Task
 from delegate_core.processes import ProcessIdentity
 
 __all__ = ["PrintingContext", "make_context"]
@@ -23,12 +23,20 @@ class _Surroundings:
         self.mark = uuid4().hex
         self.mask = Mask(task.masks)
         self.lines: list[LogLine] = []
-        self.log = TaskLog(Spool(folder / "log", limit=10_000_000), self.mask, on_line=self.lines.append)
+        self.waiting: list[tuple[str, Callable[[], object]]] = []
+        self.log = TaskLog(Spool(folder / "log", limit=10_000_000), self.mask, on_line=self._printed)
         self.events: list[Event] = []
         self.processes: list[ProcessIdentity] = []
         self.steps: dict[str, _Stream] = {}
         self._folder = folder / "folder"
         self._logs = folder / "steps"
+
+    def _printed(self, line: LogLine) -> None:
+        self.lines.append(line)
+        for words, call in list(self.waiting):
+            if words in line.text:
+                self.waiting.remove((words, call))
+                call()
 
     def stream(self, name: str) -> _Stream:
         if name not in self.steps:
@@ -90,6 +98,15 @@ class PrintingContext(TaskContext):
         """The log so far, masked: the task's own, or that of a step."""
         lines = self._own.steps[step].lines if step else self._own.lines
         return "\n".join(line.text for line in lines)
+
+    def json_masked(self, data: JsonValue) -> JsonValue:
+        """Data as it may leave."""
+        masked: JsonValue = self._own.mask.json(data)
+        return masked
+
+    def when_printed(self, words: str, call: Callable[[], object]) -> None:
+        """Call this once, in the thread that prints a line with these words."""
+        self._own.waiting.append((words, call))
 
     @property
     def events(self) -> list[Event]:
