@@ -16,7 +16,7 @@ from delegate_core.artifacts.sources import Download, GitRepository, PlatformDow
 from delegate_core.artifacts.threads import in_thread
 from delegate_core.artifacts.unpack import PROGRAM, unpack
 from delegate_core.http import TlsOptions
-from delegate_core.settings.secretfrom import Value
+from delegate_core.settings.secretfrom import text_of
 
 __all__ = ["acquired"]
 
@@ -95,7 +95,7 @@ class _File:
             urls=self._chosen.urls,
             sha256=self._chosen.sha256,
             size_limit=source.size_limit,
-            headers={name: _value(value, site) for name, value in source.headers.items()},
+            headers={name: await text_of(value, site) for name, value in source.headers.items()},
             tls=self._tls,
             log=site.log,
         )
@@ -107,14 +107,6 @@ class _File:
         await in_thread(lambda stop: unpack(file, self._packed, folder, size_limit=source.size_limit, stop=stop))
         file.unlink()
         return address
-
-
-def _value(value: Value, site: Site) -> str:
-    if isinstance(value, str):
-        return value
-    secret = value.read()
-    site.mask(secret)
-    return value.prefix + secret
 
 
 class _Repository:

@@ -16,6 +16,7 @@ from delegate_core.artifacts.site import Site
 from delegate_core.artifacts.sources import GitRepository
 from delegate_core.backoff import Backoff
 from delegate_core.processes import ProcessSpec, ProcessStartError
+from delegate_core.settings.secretfrom import text_of
 
 __all__ = ["Checkout"]
 
@@ -61,7 +62,7 @@ class Checkout:
             ArtifactError: it cannot be had, is too large, or does not build.
             SecretUnavailable: the password cannot be read.
         """
-        environment = self._environment()
+        environment = await self._environment()
         self.site.log(f"fetching {self.source.git} at {self.source.commit[:12]}")
         await self._git(["init", "--quiet"], environment)
         if not await self._fetched(self.source.commit, environment, shallow=True):
@@ -140,7 +141,7 @@ class Checkout:
         if ended.exit_code != 0:
             raise ArtifactError(f"{self.source.git} at {self.source.commit[:12]}: build exited with {ended.exit_code}")
 
-    def _environment(self) -> dict[str, str]:
+    async def _environment(self) -> dict[str, str]:
         """Git asks nobody, reads no configuration but the repository's own, and speaks no helper's protocol."""
         added = {
             "GIT_TERMINAL_PROMPT": "0",
@@ -151,8 +152,7 @@ class Checkout:
             "LC_ALL": "C",
         }
         if self.source.password is not None:
-            password = self.source.password.read()
-            self.site.mask(password)
+            password = await text_of(self.source.password, self.site)
             added |= {"DELEGATE_GIT_USERNAME": self.source.username, "DELEGATE_GIT_PASSWORD": password}
             added["GIT_ASKPASS"] = str(self._askpass())
         return self.site.environment(added)

@@ -19,6 +19,9 @@ class Site(Protocol):
     def log(self, text: str, *, level: str = "info") -> None:
         """Print lines to the task's log."""
 
+    async def secret(self, name: str) -> str:
+        """A secret that the runner's settings declare, masked."""
+
     def mask(self, *values: str) -> None:
         """Never show these values."""
 

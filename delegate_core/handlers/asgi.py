@@ -100,7 +100,7 @@ class AsgiHandler(TaskHandler):
 
     async def _execute(self, task: Task, context: TaskContext, state: dict[str, Any]) -> TaskResult:
         try:
-            headers = {**task_headers(task, context), **values(self.options.headers, context)}
+            headers = {**task_headers(task, context), **await values(self.options.headers, context)}
         except SecretUnavailable as error:
             return TaskResult.failed(str(error))
         call = _Call(self.app, self.options, request_body(self.options, task) or b"")

@@ -101,6 +101,9 @@ class Surroundings(Protocol):
     def engine(self, name: str) -> Engine:
         """An engine of the runner's."""
 
+    async def secret(self, name: str) -> str:
+        """A secret that the runner's settings declare."""
+
 
 class _Part:
     """The surroundings of a task, but for the folder."""
@@ -170,6 +173,16 @@ class TaskContext:
         """Never show these values, from here on: for secrets that a handler obtains while it runs."""
         for warning in self._surroundings.mask.add(*values):
             self.log(f"warning: {warning}", level="warning")
+
+    async def secret(self, name: str) -> str:
+        """A secret that the runner's settings declare by this name, as its provider has it now; masked from here on.
+
+        Raises:
+            SecretUnavailable: none is declared by this name, or its provider does not give it; the text says why.
+        """
+        value = await self._surroundings.secret(name)
+        self.mask(value)
+        return value
 
     def masked(self, text: str) -> str:
         """The text as it may be shown."""

@@ -197,24 +197,24 @@ class _Run:
             SecretUnavailable: a secret of its environment or headers cannot be read.
         """
         try:
-            ended = await self._context.run(self._specification(), on_output=self._take)
+            ended = await self._context.run(await self._specification(), on_output=self._take)
         except TooMuch as error:
             return TaskResult.failed(f"{self._program.name} {error}")
         if ended.leftovers:
             self._context.log(f"{ended.leftovers} processes that it left behind were ended", level="warning")
         return self._judged(ended)
 
-    def _specification(self) -> ProcessSpec:
+    async def _specification(self) -> ProcessSpec:
         context, options = self._context, self._options
         body = request_body(options, self._task)
-        headers = {**task_headers(self._task, context), **values(options.headers, context)}
+        headers = {**task_headers(self._task, context), **await values(options.headers, context)}
         variables = cgi.request_variables(options.method, options.path, headers, body)
         work = context.folder / "work"
         work.mkdir(mode=0o700, exist_ok=True)
         return ProcessSpec(
             argv=[str(self._program), *options.arguments],
             cwd=work,
-            env=context.environment({**variables, **values(options.environment, context)}),
+            env=context.environment({**variables, **await values(options.environment, context)}),
             stdin=body,
             grace=float("inf"),  # as long as the runner allows
             merge_stderr=False,

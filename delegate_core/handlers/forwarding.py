@@ -93,7 +93,7 @@ class ForwardHandler(TaskHandler):
 
     async def _execute(self, task: Task, context: TaskContext, transport: Transport) -> TaskResult:
         try:
-            headers = {**task_headers(task, context), **values(self.options.headers, context)}
+            headers = {**task_headers(task, context), **await values(self.options.headers, context)}
             reply = await self._reply(task, context, headers, transport)
         except (TransportError, SecretUnavailable) as error:
             return TaskResult.failed(str(error))

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, Val
 from delegate_core.errors import PluginError
 from delegate_core.handlers.context import TaskContext
 from delegate_core.settings import PositiveDuration
-from delegate_core.settings.secretfrom import Value
+from delegate_core.settings.secretfrom import Value, text_of
 
 __all__ = ["ExchangeOptions", "Headers", "Value", "checked", "problems", "values"]
 
@@ -92,18 +92,10 @@ _TAGS = frozenset({"<path>", "<download>", "<git>", "<text>", "<secret>"})
 """What pydantic puts into a path to say which choice it tried."""
 
 
-def values(declared: dict[str, Value], context: TaskContext) -> dict[str, str]:
+async def values(declared: dict[str, Value], context: TaskContext) -> dict[str, str]:
     """Texts and secrets as they are at this moment; secrets are masked from here on.
 
     Raises:
-        SecretUnavailable: one cannot be read.
+        SecretUnavailable: one cannot be had.
     """
-    return {name: _value(value, context) for name, value in declared.items()}
-
-
-def _value(value: Value, context: TaskContext) -> str:
-    if isinstance(value, str):
-        return value
-    secret = value.read()
-    context.mask(secret)
-    return value.prefix + secret
+    return {name: await text_of(value, context) for name, value in declared.items()}

@@ -16,6 +16,7 @@ from delegate_core.plugins import Observer, Plugins
 from delegate_core.runner.backend import Backend
 from delegate_core.runner.commands import TaskCommands
 from delegate_core.runner.engines import Engines
+from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
 from delegate_core.settings import RunnerSettings
 from delegate_core.statefolder import StateFolder
@@ -65,6 +66,7 @@ class Core:
     instance: str
     engines: Engines
     commands: TaskCommands
+    secrets: Secrets
     dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
     spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]

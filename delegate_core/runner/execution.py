@@ -36,6 +36,8 @@ from delegate_core.processes import ProcessIdentity
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.streams import StepStream, Streams, printed_line
+from delegate_core.secrets import SecretError
+from delegate_core.settings.secretfrom import SecretUnavailable
 
 __all__ = ["Execution"]
 
@@ -277,6 +279,16 @@ class Execution:
     def engine(self, name: str) -> Engine:
         """An engine of the runner's."""
         return self.core.engines.get(name)
+
+    async def secret(self, name: str) -> str:
+        """A secret that the settings declare."""
+        secrets = self.core.secrets
+        if not secrets.declares(name):
+            raise SecretUnavailable(f"no secret {name!r} is declared; give it with --secret {name}=env:VARIABLE")
+        try:
+            return await secrets.declared(name)
+        except SecretError as error:
+            raise SecretUnavailable(str(error)) from None
 
     async def _save(self, state: JsonValue) -> None:
         """The backend's state is in the journal when this returns."""

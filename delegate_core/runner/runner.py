@@ -227,6 +227,7 @@ class Runner:
     def _make_core(
         self, folder: StateFolder, journal: Journal, spawn: Callable[..., object], handlers: OpenHandlers
     ) -> Core:
+        secrets = Secrets(self.plugins.each("resolve_secret"), self.settings.secrets)
         return Core(
             settings=self.settings,
             plugins=self.plugins,
@@ -239,13 +240,11 @@ class Runner:
             instance=journal.instance(),
             engines=self.engines,
             commands=TaskCommands(self.settings),
-            dispatch=dispatcher(self.plugins, handlers, self._secrets(), self.middleware),
+            secrets=secrets,
+            dispatch=dispatcher(self.plugins, handlers, secrets, self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,
         )
-
-    def _secrets(self) -> Secrets:
-        return Secrets(self.plugins.each("resolve_secret"), self.settings.secrets)
 
     def _registration(self, core: Core) -> Registration:
         return Registration(

@@ -3,13 +3,13 @@
 import os
 import stat
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 from delegate_core.settings.paths import UserPath
 
-__all__ = ["SecretFrom", "SecretUnavailable", "Value"]
+__all__ = ["Keeper", "SecretFrom", "SecretUnavailable", "Value", "text_of"]
 
 
 class SecretUnavailable(Exception):
@@ -17,13 +17,14 @@ class SecretUnavailable(Exception):
 
 
 class SecretFrom(BaseModel):
-    """Where a secret value is: ``{ file = "/etc/delegate/token" }`` or ``{ environment = "TOKEN" }``.
+    """Where a secret value is: ``{ file = "/etc/token" }``, ``{ environment = "TOKEN" }`` or ``{ secret = "npm" }``.
 
     It is read when a task needs it, so that a rotated secret needs no restart.
 
     Attributes:
         file: a file that holds nothing else; a line end at its end does not belong to it.
         environment: a variable of the runner's own environment.
+        secret: the name of one that the runner's settings declare, wherever its provider has it.
         prefix: what goes before it where it is used: ``"Bearer "``.
     """
 
@@ -31,16 +32,17 @@ class SecretFrom(BaseModel):
 
     file: UserPath | None = None
     environment: str | None = None
+    secret: str | None = None
     prefix: str = ""
 
     @model_validator(mode="after")
     def _one_place(self) -> "SecretFrom":
-        if (self.file is None) == (self.environment is None):
-            raise ValueError("give either file or environment")
+        if [self.file, self.environment, self.secret].count(None) != 2:
+            raise ValueError("give one of file, environment and secret")
         return self
 
     def read(self) -> str:
-        """The secret, without its prefix.
+        """The secret in a file or variable, without its prefix.
 
         Raises:
             SecretUnavailable: there is none there.
@@ -72,3 +74,28 @@ Value = Annotated[
     Discriminator(lambda value: "<text>" if isinstance(value, str) else "<secret>"),
 ]
 """A text, or where a secret is read from."""
+
+
+class Keeper(Protocol):
+    """Who needs a secret, and will not show it. A `delegate_core.handlers.TaskContext` is one."""
+
+    async def secret(self, name: str) -> str:
+        """One that the runner's settings declare, masked."""
+
+    def mask(self, *values: str) -> None:
+        """Never show these values."""
+
+
+async def text_of(value: Value, keeper: Keeper) -> str:
+    """The text itself, or the secret as it is at this moment, with its prefix; it is masked from here on.
+
+    Raises:
+        SecretUnavailable: it cannot be had.
+    """
+    if isinstance(value, str):
+        return value
+    if value.secret is not None:
+        return value.prefix + await keeper.secret(value.secret)
+    secret = value.read()
+    keeper.mask(secret)
+    return value.prefix + secret

@@ -11,6 +11,7 @@ from delegate_core.handlers import TaskContext
 from delegate_core.logs import LogLine, Mask, Spool, TaskLog
 from delegate_core.model import Event, JsonValue, Task
 from delegate_core.processes import ProcessIdentity
+from delegate_core.settings.secretfrom import SecretUnavailable
 
 __all__ = ["PrintingContext", "make_context"]
 
@@ -60,6 +61,9 @@ class _Surroundings:
         if name not in self.engines:
             raise EngineError(f"this context has no engine {name!r}; give it one: engines={{{name!r}: ...}}")
         return self.engines[name]
+
+    async def secret(self, name: str) -> str:
+        raise SecretUnavailable(f"this context has no secret {name!r}")
 
 
 class _Stream:

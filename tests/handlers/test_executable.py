@@ -228,6 +228,19 @@ async def test_a_program_that_cannot_be_started_fails_its_task_with_the_reason(
     assert "which does not exist. Install it, or correct the first line" in (await run(path, task_context())).error
 
 
+async def test_a_secret_may_be_one_that_the_settings_declare(
+    backend: Scripted, bench: Bench, program: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHERE", "correct-horse-battery")
+    path = program(f'{HEAD.format(200)} echo "$KEY"')
+    handlers = {name: executable(name, path, environment={"KEY": {"secret": name}}) for name in ("npm", "gone")}
+    await bench.start(handlers, secrets={"npm": "env:WHERE"})
+    for name in handlers:
+        await backend.offer(name, name)
+    assert (await backend.result("npm")).data == "******\n"
+    assert (await backend.result("gone")).error.startswith("no secret 'gone' is declared; give it with --secret gone=")
+
+
 @pytest.mark.parametrize("text", ["../../../evil", "/etc/evil", "", "a/../..", "-rf", "x\ny: z", "\0", "ü" * 300])
 async def test_no_text_of_a_task_leaves_its_folder_or_splits_a_header(
     backend: Scripted, bench: Bench, program: Callable[[str], str], tmp_path: Path, text: str
@@ -277,7 +290,10 @@ async def test_cancelling_a_task_ends_the_program_and_all_it_started(
         ({"limit": 0}, "limit: Input should be greater"),
         ({"colour": 1}, "colour: Extra inputs"),
         ({"environment": {"A=B": "x"}}, "environment: 'A=B' cannot be"),
-        ({"environment": {"A": {"file": "/a", "environment": "B"}}}, "environment.A: give either file or environment"),
+        (
+            {"environment": {"A": {"file": "/a", "environment": "B"}}},
+            "environment.A: give one of file, env",
+        ),
         ({"headers": {"Content-Length": "5"}}, "headers: 'Content-Length' cannot be a header"),
         ({"headers": {"X": "a\r\nY: b"}}, "headers: the header X has characters that no header may have"),
         ({"path": "no-slash"}, "path: 'no-slash': a path begins with /"),
