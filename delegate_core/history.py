@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from delegate_core.entries import VERSION, read_entries
+from delegate_core.entries import OUTBOX, VERSION, read_entries
 from delegate_core.errors import StateError
 from delegate_core.logs import LogLine, Spool
 from delegate_core.model import Entry
@@ -36,6 +36,10 @@ class History:
     def entries(self, limit: int) -> list[Entry]:
         """The newest entries, newest first."""
         return self._read("ORDER BY number DESC LIMIT ?", limit)
+
+    def outbox(self) -> list[Entry]:
+        """Results that the server has not got, oldest first."""
+        return self._read(OUTBOX)
 
     def find(self, task_id: str) -> Entry:
         """The newest entry of the one task whose id begins so.
@@ -67,9 +71,9 @@ class History:
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(self._file))}?mode=ro", uri=True)) as journal:
                 (version,) = journal.execute("PRAGMA user_version").fetchone()
-                if version != VERSION:
+                if version > VERSION:
                     raise StateError(f"the journal {self._file} has version {version}, this program reads {VERSION}")
-                return read_entries(journal, condition, *values)
+                return read_entries(journal, condition, *values, version=version)
         except (sqlite3.Error, ValueError) as error:
             raise StateError(f"the journal {self._file} cannot be read: {error}") from error
 

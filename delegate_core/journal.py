@@ -11,43 +11,39 @@ will be sent; the folder is 0700 and the file 0600.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import logging
 import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any, Self
 
-from delegate_core.entries import SCHEMA, VERSION, dump, read_entries, sane
+from delegate_core.commits import Batch, Commits
+from delegate_core.entries import MIGRATIONS, OUTBOX, SCHEMA, VERSION, dump, read_entries, sane
 from delegate_core.errors import StateError
 from delegate_core.model import Delivery, Entry, JsonValue, Offer, Phase, SessionIdentity, Task, TaskResult
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
-__all__ = ["HISTORY", "Journal"]
+__all__ = ["HISTORY", "Journal", "JournalFull"]
+
+_log = logging.getLogger(__name__)
 
 HISTORY = 1000
 """How many delivered tasks are kept for a look back."""
 
 
-class _Batch:
-    """The statements of one commit, and those who wait for it."""
-
-    __slots__ = ("done", "error", "statements")
-
-    def __init__(self) -> None:
-        self.statements: list[tuple[str, tuple[Any, ...]]] = []
-        self.done = asyncio.Event()
-        self.error: Exception | None = None
+class JournalFull(Exception):
+    """The file takes nothing at the moment; the text says why. What was written so far waits for room."""
 
 
 class Journal:
     """The durable record. Use as a context manager within a running event loop; methods are called from that loop.
 
-    Error handling: the first commit that fails is the last one. What it held is lost, so nothing may be written behind
-    it: every later write raises the same `StateError`, and the file stays what it was before.
+    Error handling: a disk that takes nothing for a while loses nothing. What is to be written waits in memory, in its
+    order, and is written when there is room again; `trouble` says so meanwhile, and nothing new can be intended. A file
+    that is damaged is written no more: `failure` is set, and what was claimed is seen to its end without it. Whoever is
+    to know gives a function to `watch`.
     """
 
     def __init__(
@@ -64,9 +60,8 @@ class Journal:
         self._history = history
         self._clock = clock
         self._open: sqlite3.Connection | None = None
-        self._failure: Exception | None = None
-        self._batch: _Batch | None = None
-        self._thread: ThreadPoolExecutor | None = None
+        self._commits: Commits | None = None
+        self._watcher: Callable[[], object] = lambda: None
         self._sessions: set[str] = set()
         self._with_processes: set[int] = set()
         self._number = 0
@@ -88,8 +83,7 @@ class Journal:
         except StateError:
             self.__exit__()
             raise
-        if self._durable:
-            self._thread = ThreadPoolExecutor(1, "journal")
+        self._commits = Commits(self._connection, in_thread=self._durable, told=self._told)
         return self
 
     def _connect(self) -> None:
@@ -103,7 +97,11 @@ class Journal:
         version = self._value("PRAGMA user_version")
         if version == 0:
             self._connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
+        elif version < VERSION:
+            steps = " ".join(MIGRATIONS[each] for each in range(version, VERSION))
+            self._connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+            _log.info("the journal %s was brought from version %d to %d", self._path, version, VERSION)
+        elif version > VERSION:
             raise StateError(
                 f"the journal {self._path} has version {version}, this program reads {VERSION}; "
                 "use the program that wrote it until nothing is undelivered, or another --state-dir"
@@ -111,15 +109,38 @@ class Journal:
 
     def __exit__(self, *exception: object) -> None:
         """Commit what is pending and close."""
-        if self._thread is not None:
-            self._thread.shutdown()
-            self._thread = None
-        if self._batch is not None:
-            self._commit_now(self._batch)
-            self._batch = None
+        if self._commits is not None:
+            if lost := self._commits.close():
+                _log.error("the journal %s did not take its last %d changes", self._path, lost)
+            self._commits = None
         if self._open is not None:
             self._open.close()
             self._open = None
+
+    # ------------------------------------------------------------------ trouble
+
+    def watch(self, watcher: Callable[[], object]) -> None:
+        """Have a function called whenever `trouble` or `failure` has changed."""
+        self._watcher = watcher
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written at present, for people; empty: it can."""
+        error = self._commits.trouble if self._commits is not None else None
+        return f"the journal cannot be written: {error}; free some disk space" if error is not None else ""
+
+    @property
+    def failure(self) -> StateError | None:
+        """Why nothing can be written ever again."""
+        error = self._commits.failure if self._commits is not None else None
+        return self._broken(error) if error is not None else None
+
+    def _told(self, error: Exception | None) -> None:
+        if error is None:
+            _log.warning("the journal is written again")
+        else:
+            _log.error("%s", self.failure or self.trouble)
+        self._watcher()
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -151,14 +172,24 @@ class Journal:
     # ------------------------------------------------------------------ a task's life
 
     async def intend(self, offer: Offer, session: SessionIdentity) -> int:
-        """Record that this offer is about to be claimed; return the entry's number once that is durable."""
+        """Record that this offer is about to be claimed; return the entry's number once that is durable.
+
+        Raises:
+            JournalFull: it cannot be written now. Nothing of it stays in the journal.
+            StateError: nor ever.
+        """
         self._know(session)
         self._number += 1
         number = self._number
-        await self._write(
+        batch = self._enqueue(
             "INSERT INTO entries (number, task_id, type, session, phase, offer, created) VALUES (?,?,?,?,'intent',?,?)",
-            number, sane(offer.task_id), sane(offer.type), session.key, dump(offer.detail), self._clock(),
-        )  # fmt: skip
+            (number, sane(offer.task_id), sane(offer.type), session.key, dump(offer.detail), self._clock()),
+        )
+        await batch.tried.wait()
+        self._raise_error(batch)
+        if not batch.done.is_set():
+            self.forget(number)
+            raise JournalFull(self.trouble)
         return number
 
     def _know(self, session: SessionIdentity) -> None:
@@ -175,8 +206,15 @@ class Journal:
         )
 
     async def started(self, number: int) -> None:
-        """Record that the task is about to run: from here on it is never run again."""
-        await self._write("UPDATE entries SET phase = 'started', started = ? WHERE number = ?", self._clock(), number)
+        """Record that the task is about to run: from here on it is never run again. Waits while there is no room.
+
+        Raises:
+            StateError: that cannot be recorded any more.
+        """
+        sql = "UPDATE entries SET phase = 'started', started = ? WHERE number = ?"
+        batch = self._enqueue(sql, (self._clock(), number))
+        await batch.done.wait()
+        self._raise_error(batch)
 
     async def progressing(self, number: int) -> None:
         """Record that a progress event is about to be sent."""
@@ -197,6 +235,8 @@ class Journal:
 
     async def finished(self, number: int, result: TaskResult) -> None:
         """Record a task's result: from here on it is owed to the server.
+
+        Without room it is not waited for: the server shall have the result although the journal has it not.
 
         Raises:
             PydanticSerializationError: the result holds what JSON cannot.
@@ -224,6 +264,22 @@ class Journal:
         if self._settled % 128 == 0:
             self._prune()
 
+    def undelivered(self, number: int, fault: str) -> None:
+        """Record that a report was tried in vain, and why."""
+        self._enqueue("UPDATE entries SET tries = tries + 1, fault = ? WHERE number = ?", (sane(fault), number))
+
+    def owe_again(self, number: int) -> None:
+        """Record that a result that could never be delivered is to be tried once more."""
+        sql = "UPDATE entries SET phase = 'finished', delivered = NULL, note = '' WHERE number = ? AND phase = ?"
+        self._enqueue(sql, (number, Phase.UNDELIVERABLE.value))
+
+    def drop(self, number: int, reason: str) -> None:
+        """Record that a result is given up, on somebody's word."""
+        self._enqueue(
+            "UPDATE entries SET phase = ?, delivered = ?, note = ? WHERE number = ?",
+            (Phase.DROPPED.value, self._clock(), sane(reason), number),
+        )
+
     def log_stored(self, number: int, reason: str) -> None:
         """Record that the server has the log, or why it stays in its spool."""
         self._enqueue("UPDATE entries SET log = ? WHERE number = ?", (sane(reason), number))
@@ -234,7 +290,9 @@ class Journal:
 
     def _prune(self) -> None:
         """Keep the last of the delivered entries; those that can't be delivered stay until somebody looks."""
-        sql = "SELECT number FROM entries WHERE phase = 'delivered' ORDER BY number DESC LIMIT -1 OFFSET ?"
+        sql = (
+            "SELECT number FROM entries WHERE phase IN ('delivered', 'dropped') ORDER BY number DESC LIMIT -1 OFFSET ?"
+        )
         try:
             rows = self._connection.execute(sql, (self._history,)).fetchall()
         except sqlite3.Error:
@@ -247,7 +305,11 @@ class Journal:
 
     def unfinished(self) -> list[Entry]:
         """What is owed, oldest first: entries neither delivered nor given up."""
-        return self._entries("WHERE phase NOT IN ('delivered', 'undeliverable') ORDER BY number")
+        return self._entries("WHERE phase NOT IN ('delivered', 'undeliverable', 'dropped') ORDER BY number")
+
+    def outbox(self) -> list[Entry]:
+        """Results that the server has not got, oldest first: those that are owed, and those that were given up."""
+        return self._entries(OUTBOX)
 
     def without_log(self) -> list[Entry]:
         """Delivered tasks of whose log nothing is known, oldest first: the runner died while it was sent."""
@@ -278,52 +340,14 @@ class Journal:
     # ------------------------------------------------------------------ group commit
 
     async def _write(self, sql: str, *values: Any) -> None:
-        batch = self._enqueue(sql, values)
-        await batch.done.wait()
+        """Return once it is committed, or cannot be at present."""
+        await self._enqueue(sql, values).tried.wait()
+
+    def _enqueue(self, sql: str, values: tuple[Any, ...]) -> Batch:
+        if self._commits is None:
+            raise StateError("the journal is not open")
+        return self._commits.add(sql, values)
+
+    def _raise_error(self, batch: Batch) -> None:
         if batch.error is not None:
             raise self._broken(batch.error) from batch.error
-
-    def _enqueue(self, sql: str, values: tuple[Any, ...]) -> _Batch:
-        batch = self._batch
-        if batch is None:
-            batch = self._batch = _Batch()
-            asyncio.get_running_loop().call_soon(self._commit, batch)
-        batch.statements.append((sql, values))
-        return batch
-
-    def _commit(self, batch: _Batch) -> None:
-        if batch is not self._batch:
-            return  # closing has committed it already
-        self._batch = None
-        if self._thread is None:
-            self._commit_now(batch)
-        else:
-            # One thread keeps the order of the batches.
-            done = asyncio.get_running_loop().run_in_executor(self._thread, self._execute, batch)
-            done.add_done_callback(lambda _: batch.done.set())
-
-    def _commit_now(self, batch: _Batch) -> None:
-        self._execute(batch)
-        batch.done.set()
-
-    def _execute(self, batch: _Batch) -> None:
-        if self._failure is None:
-            try:
-                _run(self._connection, batch.statements)
-            except Exception as error:  # noqa: BLE001 - besides sqlite3's own, what it says of values it cannot take
-                self._failure = error
-                _roll_back(self._connection)
-        batch.error = self._failure
-
-
-def _run(connection: sqlite3.Connection, statements: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for sql, values in statements:
-        connection.execute(sql, values)
-    connection.execute("COMMIT")
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    with contextlib.suppress(sqlite3.Error):
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")

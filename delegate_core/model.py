@@ -270,6 +270,7 @@ class Phase(StrEnum):
     FINISHED = "finished"
     DELIVERED = "delivered"
     UNDELIVERABLE = "undeliverable"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,10 @@ class Entry:
     note: str = ""
     progressed: bool = False
     """A progress event was sent, or was about to be, before the crash."""
+    tries: int = 0
+    """How often its report was tried in vain."""
+    fault: str = ""
+    """What went wrong at the last of these tries."""
     log: str | None = None
     """None: nothing is known of it; "": the server has it; `LOG_KEPT_HERE`; else why the server has it not."""
     streams: Mapping[str, Path] = field(default_factory=dict, compare=False)

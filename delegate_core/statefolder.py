@@ -60,13 +60,33 @@ class StateFolder:
         """Not a folder that holds other things, whose mode is none of our business."""
         return (self.path / JOURNAL_FILE).exists() or not any(self.path.iterdir())
 
+    def owner(self) -> str | None:
+        """The id of the process that has it; None if nobody has.
+
+        Raises:
+            StateError: it cannot be looked at.
+        """
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"cannot look at the state folder {self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _named(descriptor)
+        finally:
+            os.close(descriptor)
+        return None
+
     def _take_lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError:
-            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            owner = _named(descriptor)
             self.__exit__()
             raise StateError(
                 f"the state folder {self.path} is in use by process {owner}; "
@@ -108,6 +128,11 @@ class StateFolder:
     def remove_log(self, number: int) -> None:
         """Delete a task's spooled log."""
         shutil.rmtree(self.log_folder(number), ignore_errors=True)
+
+
+def _named(descriptor: int) -> str:
+    """The process that a lock file names."""
+    return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
 
 
 def default_state_folder(backend: object, name: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,9 @@ Config = Annotated[
 ]
 Wanted = Annotated[str | None, typer.Option("--backend", help="The backend, where the settings do not name it.")]
 CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="The cache's folder; default: the settings'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+TaskIds = Annotated[list[str] | None, typer.Argument(help="Ids of tasks, or how they begin.")]
 TaskId = Annotated[str, typer.Argument(help="The task's id, or how it begins.")]
 
 _RUN = """Run a runner against a control plane.
@@ -61,7 +64,7 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     command = next((each for each in arguments if not each.startswith("-")), "")
     app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
     app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
-    for function in (demo, task, cancel, logs, status, top, dashboard, version):
+    for function in (demo, task, cancel, logs, status, top, dashboard, pause, resume, drain, stop, version):
         app.command(function.__name__)(function)
     app.command("submit", context_settings={"ignore_unknown_options": True})(submit)
     plugins = typer.Typer(help="Look at the installed plugins.", no_args_is_help=True, rich_markup_mode=None)
@@ -71,6 +74,17 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     for name, function in (("list", tasks_list), ("show", tasks_show), ("logs", tasks_logs)):
         tasks.command(name)(function)
     app.add_typer(tasks, name="tasks")
+    outbox = typer.Typer(
+        help="Look at results that the server has not got.", no_args_is_help=True, rich_markup_mode=None
+    )
+    for name, function in (
+        ("list", outbox_list),
+        ("show", outbox_show),
+        ("retry", outbox_retry),
+        ("drop", outbox_drop),
+    ):
+        outbox.command(name)(function)
+    app.add_typer(outbox, name="outbox")
     cache = typer.Typer(help="Look at downloaded executables.", no_args_is_help=True, rich_markup_mode=None)
     for name, function in (("list", cache_list), ("prune", cache_prune)):
         cache.command(name)(function)
@@ -364,6 +378,139 @@ def tasks_logs(
     from delegate_core.cli import tasks  # noqa: PLC0415
 
     raise typer.Exit(tasks.show_log(tasks.open_history(state_dir, backend, name), task_id))
+
+
+def pause(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Have a running runner take no new task; what runs goes on.
+
+    \b
+        delegate pause --backend drone
+    """
+    _give("pause", state_dir, backend, name)
+
+
+def resume(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Have a paused runner take tasks again.
+
+    \b
+        delegate resume --backend drone
+    """
+    _give("resume", state_dir, backend, name)
+
+
+def drain(
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when it has left.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Have a running runner take no new task, finish what runs, deliver, and leave: as a first SIGTERM.
+
+    \b
+        delegate drain --backend drone --wait
+    """
+    _give("drain", state_dir, backend, name, wait=wait)
+
+
+def stop(
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when it has left.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Have a running runner cancel what runs, deliver, and leave: as a second SIGTERM.
+
+    \b
+        delegate stop --backend drone --wait
+    """
+    _give("stop", state_dir, backend, name, wait=wait)
+
+
+def _give(
+    what: Literal["pause", "resume", "drain", "stop"],
+    state_dir: Path | None,
+    backend: str | None,
+    name: str | None,
+    *,
+    wait: bool = False,
+) -> None:
+    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.cli.steering import give  # noqa: PLC0415
+    from delegate_core.control import Order  # noqa: PLC0415
+
+    raise typer.Exit(give(folder_of(state_dir, backend, name), Order(do=what), wait=wait))
+
+
+def outbox_list(
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    json_: AsJson = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List results that the server has not got: those that are tried again, and those that were kept aside.
+
+    \b
+        delegate outbox list --backend harness
+    """
+    from delegate_core.cli import folders, outbox  # noqa: PLC0415
+
+    raise typer.Exit(outbox.list_outbox(folders.folder_of(state_dir, backend, name), as_json=json_))
+
+
+def outbox_show(
+    task_id: TaskId,
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    json_: AsJson = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show one result as it would be sent, how often that was tried, and what went wrong.
+
+    \b
+        delegate outbox show 3f2a --backend harness
+    """
+    from delegate_core.cli import folders, outbox  # noqa: PLC0415
+
+    raise typer.Exit(outbox.show(folders.folder_of(state_dir, backend, name), task_id, as_json=json_))
+
+
+def outbox_retry(
+    task_ids: TaskIds = None,
+    everything: All = False,  # noqa: FBT002 - a flag
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    json_: AsJson = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Have results delivered now; where no runner runs, at its next start.
+
+    \b
+        delegate outbox retry --all --backend harness
+    """
+    from delegate_core.cli import folders, outbox  # noqa: PLC0415
+
+    folder = folders.folder_of(state_dir, backend, name)
+    raise typer.Exit(outbox.retry(folder, task_ids or [], everything=everything, as_json=json_))
+
+
+def outbox_drop(
+    task_ids: TaskIds = None,
+    everything: All = False,  # noqa: FBT002 - a flag
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 - a flag
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    json_: AsJson = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Give results up for good, once that is confirmed: the server never gets them.
+
+    \b
+        delegate outbox drop 3f2a --backend harness
+    """
+    from delegate_core.cli import folders, outbox  # noqa: PLC0415
+
+    folder = folders.folder_of(state_dir, backend, name)
+    raise typer.Exit(outbox.drop(folder, task_ids or [], everything=everything, yes=yes, as_json=json_))
 
 
 def cache_list(

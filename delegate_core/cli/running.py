@@ -17,6 +17,7 @@ import anyio
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.console import Console, open_console
+from delegate_core.control import ControlServer
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
 from delegate_core.markers import hookimpl
 from delegate_core.plugins import contribution
@@ -42,9 +43,10 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     print_warnings(loaded.warnings)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
     observation = Observation(loaded.runner, loaded.runner.backend or "")
-    runner = make_runner(loaded, console, *observation.plugins)
+    control = ControlServer()
+    runner = make_runner(loaded, console, control, *observation.plugins)
     try:
-        in_event_loop(lambda: run_observed(runner, console, observation))
+        in_event_loop(lambda: _run_controlled(runner, console, observation, control))
     except DelegateError as error:
         _leave_threads(runner, error)
         raise
@@ -82,6 +84,11 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(error.exit_code if error else 0)
+
+
+async def _run_controlled(runner: Runner, console: Console, observation: Observation, control: ControlServer) -> None:
+    async with observation.serving(runner), control.serving(runner):
+        await run_runner(runner, console)
 
 
 async def run_observed(runner: Runner, console: Console, observation: Observation) -> None:

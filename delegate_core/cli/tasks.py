@@ -15,7 +15,7 @@ from delegate_core.history import History
 from delegate_core.logs import LogLine
 from delegate_core.model import LOG_KEPT_HERE, Entry, Phase
 
-__all__ = ["list_tasks", "open_history", "show_log", "show_task"]
+__all__ = ["as_dict", "list_tasks", "open_history", "rfc3339", "show_log", "show_task", "when"]
 
 
 def open_history(state_dir: Path | None, backend: str | None, name: str | None) -> History:
@@ -38,7 +38,7 @@ def list_tasks(history: History, limit: int, *, as_json: bool) -> int:
 def _print_entries(entries: Sequence[Entry]) -> None:
     short = short_ids([entry.task_id for entry in entries])
     rows = [
-        (short[one.task_id], one.type, _when(one.created), one.phase.value, *_outcome(one), _log_state(one))
+        (short[one.task_id], one.type, when(one.created), one.phase.value, *_outcome(one), _log_state(one))
         for one in entries
     ]
     print_table(("ID", "TYPE", "CLAIMED", "PHASE", "OUTCOME", "ERROR", "LOG"), rows)
@@ -100,11 +100,11 @@ def as_dict(entry: Entry) -> dict[str, object]:
         "account": entry.session.account,
         "server": entry.session.server,
         "runner": entry.session.runner_id,
-        "intended": _rfc3339(entry.created),
-        "claimed": _rfc3339(entry.claimed),
-        "started": _rfc3339(entry.started),
-        "finished": _rfc3339(entry.finished),
-        "settled": _rfc3339(entry.delivered),
+        "intended": rfc3339(entry.created),
+        "claimed": rfc3339(entry.claimed),
+        "started": rfc3339(entry.started),
+        "finished": rfc3339(entry.finished),
+        "settled": rfc3339(entry.delivered),
         "delivery": _delivery(entry),
         "log": {"here": "on this machine only", "stored": "stored by the server"}.get(
             _log_state(entry), f"not stored: {entry.log}"
@@ -115,12 +115,16 @@ def as_dict(entry: Entry) -> dict[str, object]:
 def _delivery(entry: Entry) -> str:
     if entry.phase is Phase.DELIVERED:
         return entry.note or "delivered"
-    return f"never: {entry.note}" if entry.phase is Phase.UNDELIVERABLE else "owed"
+    if entry.phase in {Phase.UNDELIVERABLE, Phase.DROPPED}:
+        return f"never: {entry.note}"
+    return "owed"
 
 
-def _rfc3339(seconds: float | None) -> str | None:
+def rfc3339(seconds: float | None) -> str | None:
+    """A time for a program."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _when(seconds: float) -> str:
+def when(seconds: float) -> str:
+    """A time for a table."""
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%m-%d %H:%M:%S")

@@ -29,6 +29,8 @@ async def until_answered(
     *,
     backoff: Backoff | None = None,
     interrupted: Callable[[Interrupt], None],
+    failed: Callable[[str], object] = lambda _: None,
+    pause: Callable[[float], Awaitable[None]] = anyio.sleep,
 ) -> T:
     """Call until it answers.
 
@@ -36,6 +38,8 @@ async def until_answered(
     again like after any other fault, for the caller's result is still owed. A `DelegateError` is one that only a
     person can mend: it counts as a `Stop`. Every other exception is a passing fault: one line in the log, then a
     jittered wait. Ends by cancellation only.
+
+    ``failed`` is told of each try in vain, with its reason; ``pause`` waits so many seconds before the next one.
     """
     backoff = backoff or Backoff()
     while True:
@@ -43,15 +47,16 @@ async def until_answered(
             return await call()
         except Interrupt as interrupt:
             interrupted(interrupt)
-            delay = backoff.next()
+            fault, delay = interrupt.reason, backoff.next()
         except DelegateError as error:
             interrupted(Stop(str(error), error))
-            delay = backoff.next()
+            fault, delay = str(error), backoff.next()
         except Fault as error:
             raise_if_cancelled()
-            delay = backoff.next(error.after if isinstance(error, Retry) else None)
-            _log.warning("%s: %s; trying again in %.1fs", what, describe(error), delay)
-        await anyio.sleep(delay)
+            fault, delay = describe(error), backoff.next(error.after if isinstance(error, Retry) else None)
+            _log.warning("%s: %s; trying again in %.1fs", what, fault, delay)
+        failed(fault)
+        await pause(delay)
 
 
 def describe(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from delegate_core.settings import RunnerSettings
 from delegate_core.statefolder import StateFolder
 
 if TYPE_CHECKING:
+    from delegate_core.runner.delivery import Waiting
     from delegate_core.runner.execution import Execution
 
 __all__ = ["Core", "Counters", "Observers"]
@@ -73,6 +74,8 @@ class Core:
     counters: Counters = field(default_factory=Counters)
     executions: dict[str, Execution] = field(default_factory=dict)
     """Claimed tasks that have no result yet, by id."""
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    """Results that are being delivered, by their entries' numbers."""
     taken: set[str] = field(default_factory=set)
     """Ids of the tasks that are being claimed, executed or delivered."""
     unsettled: set[str] = field(default_factory=set)

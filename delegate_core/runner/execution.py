@@ -134,7 +134,9 @@ class Execution:
         await self._streams.sent()
 
     async def _run(self) -> TaskResult:
-        await self.core.journal.started(self.number)
+        kept_from = await self._journal_start()
+        if kept_from is not None:
+            return kept_from
         self.started = time.monotonic()
         self.core.observers.task_started(task=self.task)
         try:
@@ -144,6 +146,16 @@ class Execution:
         finally:
             self.duration = time.monotonic() - self.started
             await self._clean_up()
+
+    async def _journal_start(self) -> TaskResult | None:
+        """Record the start, which waits while the journal has no room; how the task ended where that took too long."""
+        with anyio.CancelScope(deadline=anyio.current_time() + self.timeout) as self._scope:
+            await self.core.journal.started(self.number)
+            return None
+        return self._cut_short()
+
+    def _cut_short(self) -> TaskResult:
+        return TaskResult.cancelled(self.cause) if self.cause else TaskResult.timed_out(self.timeout)
 
     async def _supervised(self) -> TaskResult:
         """Dispatch under the deadline, and say truly why it ended."""
@@ -155,7 +167,7 @@ class Execution:
             # What a handler makes of its cancellation is no failure of its own; what it still got done counts.
             if not scope.cancel_called or result.outcome is Outcome.SUCCEEDED:
                 return result
-        return TaskResult.cancelled(self.cause) if self.cause else TaskResult.timed_out(self.timeout)
+        return self._cut_short()
 
     async def _commands_after(self, result: TaskResult) -> None:
         """The operator's command, in the time that the server waits for the result."""

@@ -12,8 +12,9 @@ import anyio
 
 from delegate_core.backoff import Backoff
 from delegate_core.cancellation import raise_if_cancelled
-from delegate_core.errors import DelegateError, Interrupt, StateError, Stop
+from delegate_core.errors import DelegateError, Drain, Interrupt, StateError, Stop
 from delegate_core.http import TransportError
+from delegate_core.journal import JournalFull
 from delegate_core.model import CancelCause, Ended, Offer, Session, Settled, Task, TaskResult
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
@@ -135,7 +136,7 @@ class Intake:
             yield
         except StateError as error:
             core.unsettled.add(task_id)
-            core.interrupted(Stop("the journal failed", error), session)
+            core.interrupted(Drain("the journal failed", error), session)
         except Fault:
             raise_if_cancelled()
             core.unsettled.add(task_id)
@@ -194,7 +195,11 @@ class Intake:
     ) -> tuple[Execution, TaskResult | None] | None:
         """Claim an offer whose intent is journaled first. None: it is not ours, or may be and nobody knows."""
         core = self._core
-        number = await self._intend(session, offer)
+        try:
+            number = await self._intend(session, offer)
+        except JournalFull as error:
+            _log.warning("task %s (%s) left to others: %s", offer.task_id, offer.type, error)
+            return None
         offer = Offer(offer.task_id, offer.type, offer.detail, lambda: settle(Settled.CLAIMED))
         try:
             answer = await self._ask(session, offer)

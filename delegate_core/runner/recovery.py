@@ -44,7 +44,7 @@ class Recovery:
         _log.warning("an earlier run left %s", ", ".join(f"{n} {phase}" for phase, n in counts.items()))
         self._core.unsettled |= {entry.task_id for entry in entries}
         for entry in entries:
-            await self._take_over(session, entry)
+            await self.take_over(session, entry)
 
     def _distinct(self, entries: list[Entry]) -> list[Entry]:
         """One entry a task: an intent that was left open is nothing beside a later entry of the same task."""
@@ -55,7 +55,8 @@ class Recovery:
                 self._core.journal.forget(entry.number)
         return distinct
 
-    async def _take_over(self, present: Session, entry: Entry) -> None:
+    async def take_over(self, present: Session, entry: Entry) -> bool:
+        """Set an entry on its way. False: it is another account's, and stays where it is."""
         core = self._core
         session = await until_answered(
             lambda: core.backend.resume(entry.session, present),
@@ -68,7 +69,7 @@ class Recovery:
                 "task %s belongs to account %s at %s: kept aside, not sent; start a runner for that one to deliver it",
                 entry.task_id, entry.session.account, entry.session.server,
             )  # fmt: skip
-            return
+            return False
         core.taken.add(entry.task_id)
         if entry.phase is Phase.FINISHED:
             core.backlog += 1
@@ -76,6 +77,7 @@ class Recovery:
         else:
             core.slots.seize(entry.type)
             core.spawn(self._see_to, session, entry)
+        return True
 
     async def _deliver(self, session: Session, entry: Entry) -> None:
         """Deliver a result that an earlier life had journaled."""

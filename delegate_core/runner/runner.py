@@ -17,6 +17,7 @@ from delegate_core.errors import (
     Lapsed,
     Moved,
     PluginError,
+    StateError,
     Stop,
 )
 from delegate_core.handlers import Handler, HandlerRegistry, Middleware, OpenHandlers, load_handlers
@@ -36,6 +37,7 @@ from delegate_core.runner.dispatching import dispatcher
 from delegate_core.runner.ending import Ending
 from delegate_core.runner.engines import Engines, collect_engines
 from delegate_core.runner.intake import Intake
+from delegate_core.runner.outbox import Outbox, RunningOutbox
 from delegate_core.runner.recovery import Recovery
 from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
@@ -47,7 +49,7 @@ __all__ = ["Runner"]
 
 _log = logging.getLogger(__name__)
 
-_DRAINING, _PAUSED = "draining", "paused"
+_DRAINING, _PAUSED, _JOURNAL = "draining", "paused", "journal"
 
 _LAST_WORDS = 5.0
 """Seconds of a drain that are kept for delivering and saying goodbye after the running tasks were ended."""
@@ -104,6 +106,7 @@ class Runner:
         self._core: Core | None = None
         self._intake: Intake | None = None
         self._connection: Connection | None = None
+        self._outbox: Outbox | None = None
         self._since = time.monotonic()
 
     def _collect_handlers(self, functions: Mapping[str, Serving], engines: frozenset[str]) -> HandlerRegistry:
@@ -168,6 +171,17 @@ class Runner:
         self._intake.cancel(task_id, CancelCause.OPERATOR, "by the operator")
         return True
 
+    @property
+    def outbox(self) -> Outbox:
+        """Its undelivered results, and what can be done about them.
+
+        Raises:
+            StateError: it does not run, or has not begun.
+        """
+        if self._outbox is None:
+            raise StateError("the runner is not at work yet, or has left; try again in a moment")
+        return self._outbox
+
     # ------------------------------------------------------------------ its life
 
     async def run(self) -> None:
@@ -209,6 +223,7 @@ class Runner:
     async def _serve(self, core: Core) -> None:
         """Work until the end is asked for, and see to that end."""
         self._core = core
+        core.journal.watch(lambda: self._heed_journal(core.journal))
         self._intake = Intake(core)
         self._connection = Connection(core, self._intake, self._registration(core))
         try:
@@ -262,7 +277,9 @@ class Runner:
         if session is None:
             return
         async with anyio.create_task_group() as loops:
-            loops.start_soon(self._work, Recovery(core, intake), connection, session)
+            recovery = Recovery(core, intake)
+            self._outbox = RunningOutbox(core, recovery, lambda: connection.session)
+            loops.start_soon(self._work, recovery, connection, session)
             await self._ending.asked.wait()
             await self._wind_down(core, intake)
             loops.cancel_scope.cancel()
@@ -296,6 +313,16 @@ class Runner:
     async def _give_up(self, scope: anyio.CancelScope) -> None:
         await self._ending.asked.wait()
         scope.cancel()
+
+    def _heed_journal(self, journal: Journal) -> None:
+        """Claim nothing while the journal takes nothing; leave, with all results delivered, if it never will."""
+        if journal.failure is not None:
+            self.slots.hold(_JOURNAL, str(journal.failure))
+            self._ending.ask("the journal failed", cancel=False, error=journal.failure)
+        elif journal.trouble:
+            self.slots.hold(_JOURNAL, journal.trouble)
+        else:
+            self.slots.unhold(_JOURNAL)
 
     # ------------------------------------------------------------------ ending
 
@@ -363,10 +390,15 @@ class Runner:
 
     # ------------------------------------------------------------------ looking
 
+    def _obstacles(self) -> tuple[str, ...]:
+        """What of this machine keeps it from its work: an engine, the journal."""
+        own = [reason for name, reason in self.slots.holds.items() if name == _JOURNAL]
+        return (*own, *(f"{name}: {why}" for name, why in self.engines.troubles.items()))
+
     def _is_ready(self, since_contact: float | None) -> bool:
-        """Running, the server has answered lately, and the engines that tasks need are well."""
+        """Running, the server has answered lately, and nothing of this machine is in the way."""
         lately = since_contact is not None and since_contact < self.settings.ready_within
-        return self.state == "running" and lately and not self.engines.troubles
+        return self.state == "running" and lately and not self._obstacles()
 
     def snapshot(self) -> Snapshot:
         """What it is doing now."""
@@ -389,6 +421,7 @@ class Runner:
             since_poll=since_poll,
             since_contact=since_contact,
             ready=self._is_ready(since_contact),
+            obstacles=self._obstacles(),
             trouble=connection.trouble if connection else "",
             holds=tuple(self.slots.holds.values()),
             running=tuple(

@@ -52,3 +52,5 @@ class Snapshot:
     backlog: int
     abandoned_threads: int
     logs_open: int
+    obstacles: tuple[str, ...] = ()
+    """What of this machine keeps it from its work."""

@@ -35,6 +35,8 @@ def readiness(snapshot: Snapshot) -> Readiness:
         return Readiness(ready=True)
     if snapshot.state != "running":
         return Readiness(False, f"the runner is {snapshot.state}", snapshot.reason or snapshot.trouble)
+    if snapshot.obstacles:
+        return Readiness(False, "something on its machine is in the way", "; ".join(snapshot.obstacles))
     if snapshot.since_contact is None:
         return Readiness(False, "no call to the server has succeeded yet", snapshot.trouble)
     return Readiness(False, f"no call to the server has succeeded for {snapshot.since_contact:.0f}s", snapshot.trouble)

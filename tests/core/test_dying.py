@@ -48,9 +48,7 @@ def told(state: Path, code: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-def test_a_full_disk_ends_the_runner_which_says_so_keeps_its_place_and_reports_at_the_next_start(
-    tmp_path: Path,
-) -> None:
+def test_on_a_full_disk_a_result_is_delivered_and_nothing_is_claimed_until_there_is_room(tmp_path: Path) -> None:
     facts = told(
         tmp_path,
         """
@@ -64,29 +62,67 @@ def test_a_full_disk_ends_the_runner_which_says_so_keeps_its_place_and_reports_a
 
             async with anyio.create_task_group() as group:
                 task_id = server.submit("work")
-                group.start_soon(run, Runner(MemoryBackend(server), {"work": work}, settings=settings, state_dir=state))
+                runner = Runner(MemoryBackend(server), {"work": work}, settings=settings, state_dir=state)
+                group.start_soon(run, runner)
                 await running.wait()
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
                 full.set()
-            tell(registered=server.runners(), reported=server.tasks[task_id].finals)
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-            async with anyio.create_task_group() as group:
-                again = Runner(MemoryBackend(server), {"work": work}, settings=settings, state_dir=state)
-                group.start_soon(run, again)
-                tell(error_at_last=(await server.verdict(task_id)).error)
-                again.drain()
+                tell(succeeded=(await server.verdict(task_id)).succeeded)
+                second = server.submit("work")
+                snapshot = runner.snapshot()
+                tell(holds=snapshot.holds, ready=snapshot.ready, obstacles=snapshot.obstacles, room=runner.slots.room())
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                tell(succeeded=(await server.verdict(second)).succeeded, holds=runner.snapshot().holds)
+                runner.drain()
             tell(registered=server.runners(), reported=server.tasks[task_id].finals)
 
         anyio.run(main)
         """,
     )
-    assert (facts[0]["error"], facts[0]["code"]) == ("StateError", 6)
-    assert "free some disk space" in facts[0]["text"]
-    assert facts[1] == {"registered": 1, "reported": 0}, "a goodbye would have the server end the task"
-    assert facts[2] == {"error_at_last": "runner restarted"}
+    assert facts[0] == {"succeeded": True}
+    assert "the journal cannot be written" in facts[1]["holds"][0]
+    assert (facts[1]["ready"], facts[1]["room"]) == (False, 0)
+    assert facts[1]["obstacles"] == facts[1]["holds"]
+    assert facts[2] == {"succeeded": True, "holds": []}
     assert facts[3] == {"registered": 0, "reported": 1}
+
+
+def test_a_journal_that_is_damaged_while_it_is_used_has_the_runner_deliver_what_it_holds_and_leave(
+    tmp_path: Path,
+) -> None:
+    facts = told(
+        tmp_path,
+        """
+        import sqlite3
+
+        async def main():
+            running, damaged = anyio.Event(), anyio.Event()
+
+            async def work():
+                running.set()
+                await damaged.wait()
+                return "kept"
+
+            async with anyio.create_task_group() as group:
+                task_id = server.submit("work")
+                group.start_soon(run, Runner(MemoryBackend(server), {"work": work}, settings=settings, state_dir=state))
+                await running.wait()
+                other = sqlite3.connect(state / "journal.sqlite")
+                other.execute("DROP TABLE entries")
+                other.close()
+                damaged.set()
+                tell(data=(await server.verdict(task_id)).data)
+            tell(reported=server.tasks[task_id].finals)
+
+        anyio.run(main)
+        """,
+    )
+    assert facts[0] == {"data": "kept"}
+    assert (facts[1]["error"], facts[1]["code"]) == ("StateError", 6)
+    assert "move it away and keep it" in facts[1]["text"]
+    assert facts[2] == {"reported": 1}
 
 
 def test_a_sync_handler_that_never_ends_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:

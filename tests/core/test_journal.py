@@ -16,6 +16,7 @@ import anyio
 import pytest
 
 from delegate_core.errors import StateError
+from delegate_core.history import History
 from delegate_core.journal import Journal
 from delegate_core.model import Delivery, Entry, Offer, Phase, SessionIdentity, Task, TaskResult
 from delegate_core.statefolder import StateFolder
@@ -230,7 +231,7 @@ async def test_a_newer_version_is_refused_with_the_cure(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StateError, match="has version 99, this program reads 1; use the program that wrote it"):
+    with pytest.raises(StateError, match="has version 99, this program reads 2; use the program that wrote it"):
         Journal(StateFolder(tmp_path)).__enter__()
 
 
@@ -240,7 +241,7 @@ async def test_a_newer_version_is_refused_with_the_cure(tmp_path: Path) -> None:
 _WRITER = """
     import anyio, sys
     from pathlib import Path
-    from delegate_core.journal import Journal
+    from delegate_core.journal import Journal, JournalFull
     from delegate_core.statefolder import StateFolder
     from delegate_core.model import Offer, SessionIdentity, Task, TaskResult
 
@@ -277,7 +278,7 @@ _FULL = """
     import anyio, resource, signal, sys
     from pathlib import Path
     from delegate_core.errors import StateError
-    from delegate_core.journal import Journal
+    from delegate_core.journal import Journal, JournalFull
     from delegate_core.statefolder import StateFolder
     from delegate_core.model import Delivery, Offer, SessionIdentity, Task, TaskResult
 
@@ -289,31 +290,74 @@ _FULL = """
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             limits = resource.getrlimit(resource.RLIMIT_FSIZE)
             resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
-            try:
-                await journal.finished(number, TaskResult.succeeded("x" * 1_000_000))
-            except StateError as error:
-                print(error)
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-            journal.settled(number, Delivery())
+            await journal.finished(number, TaskResult.succeeded("x" * 1_000_000))
+            print(journal.trouble)
             try:
                 await journal.intend(Offer("u", "fib"), session)
-            except StateError as error:
+            except JournalFull as error:
                 print(error)
+            changed = anyio.Event()
+            journal.watch(changed.set)
+            if sys.argv[2] == "room":
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                await changed.wait()
+                print(journal.trouble or "well", journal.owed())
 
     anyio.run(main)
 """
 
 
-def test_a_full_disk_is_said_to_whoever_waits_and_nothing_is_written_behind_the_gap(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(_FULL), str(tmp_path)]
+@pytest.mark.parametrize("room", [True, False])
+def test_a_full_disk_is_said_and_what_it_did_not_take_is_written_when_there_is_room(
+    tmp_path: Path,
+    room: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(_FULL), str(tmp_path), "room" if room else "none"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert len(lines) == 2
-    assert all("cannot be used" in line and "free some disk space" in line for line in lines)
+    assert all("cannot be written" in line and "free some disk space" in line for line in lines[:2])
+    assert lines[2:] == (["well 1"] if room else [])
     with opened(tmp_path) as journal:
         entry = only(journal.recent())
-    assert (entry.phase, entry.result) == (Phase.STARTED, None)
+    assert entry.task_id == "t", "the intent that found no room has left nothing"
+    assert entry.phase is (Phase.FINISHED if room else Phase.STARTED)
+    assert bool(entry.result) is room
+
+
+async def test_a_file_of_the_version_before_is_read_and_brought_up(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        number = await journal.intend(Offer("t", "fib"), SESSION)
+        await journal.started(number)
+        await journal.finished(number, TaskResult.succeeded(1))
+    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
+        connection.executescript(
+            "ALTER TABLE entries DROP COLUMN tries; ALTER TABLE entries DROP COLUMN fault; PRAGMA user_version = 1;"
+        )
+    connection.close()
+
+    assert only(History(tmp_path).outbox()).tries == 0, "read as it is, beside an older runner"
+    with opened(tmp_path) as journal:
+        journal.undelivered(number, "no route")
+    entry = only(History(tmp_path).outbox())
+    assert (entry.result, entry.tries, entry.fault) == (TaskResult.succeeded(1), 1, "no route")
+
+
+async def test_a_file_that_is_damaged_while_it_is_used_takes_no_new_task_and_holds_nobody_up(tmp_path: Path) -> None:
+    told: list[str] = []
+    with opened(tmp_path) as journal:
+        journal.watch(lambda: told.append(str(journal.failure)))
+        number = await journal.intend(Offer("t", "fib"), SESSION)
+        with sqlite3.connect(tmp_path / "journal.sqlite") as other:
+            other.execute("DROP TABLE entries")
+        other.close()
+        await journal.finished(number, TaskResult.succeeded(1))
+        with pytest.raises(StateError, match="no such table"):
+            await journal.intend(Offer("t", "fib"), SESSION)
+        with pytest.raises(StateError, match="no such table"):
+            await journal.started(number)
+    assert len(told) == 1
+    assert "move it away and keep it" in told[0]
 
 
 def test_a_relative_state_folder_stays_where_it_is_when_the_current_folder_changes(

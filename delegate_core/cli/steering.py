@@ -1,0 +1,50 @@
+"""``delegate pause``, ``resume``, ``drain`` and ``stop``: orders to a running runner on this machine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from delegate_core.control import Answer, Order, ask
+from delegate_core.errors import DelegateError
+from delegate_core.statefolder import StateFolder
+
+__all__ = ["give"]
+
+_LOOK = 0.1
+_MARGIN = 10.0
+"""Seconds, beyond what a drain may take, that a runner has to be gone."""
+
+
+def give(folder: Path, order: Order, *, wait: bool = False) -> int:
+    """Give an order and print what it did; with ``wait``, return when the runner has left."""
+    answer = ask(folder, order)
+    if answer.error:
+        error = DelegateError(answer.error)
+        error.exit_code = answer.code
+        raise error
+    for line in answer.said:
+        sys.stdout.write(f"{line}\n")
+    if not answer.said:
+        sys.stdout.write(f"process {answer.pid}: {_DONE[order.do]}\n")
+    if wait:
+        _wait(folder, answer)
+    return 0
+
+
+_DONE = {
+    "pause": "takes no new task; what runs goes on",
+    "resume": "takes tasks again",
+    "drain": "takes no new task, and leaves when what runs is done and delivered",
+    "stop": "cancels what runs, delivers, and leaves",
+}
+
+
+def _wait(folder: Path, answer: Answer) -> None:
+    deadline = time.monotonic() + answer.within + _MARGIN
+    while StateFolder(folder).owner() is not None:
+        if time.monotonic() > deadline:
+            raise DelegateError(f"process {answer.pid} has not left; see its console, or `delegate stop`")
+        time.sleep(_LOOK)
+    sys.stdout.write(f"process {answer.pid}: has left\n")

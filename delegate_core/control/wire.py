@@ -1,0 +1,74 @@
+"""What is said on the control socket: one line of JSON each way, an order and its answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["LONGEST", "SOCKET", "Answer", "Order", "at_socket", "new_socket"]
+
+SOCKET: Final = "control"
+"""The socket's name in the state folder."""
+
+LONGEST: Final = 256 * 1024
+"""Bytes of an order: its list of ids is the only thing that can be long."""
+
+
+class Order(BaseModel):
+    """What is to be done.
+
+    Attributes:
+        do: the order.
+        ids: for the outbox, beginnings of task ids; none: all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    do: Literal["status", "pause", "resume", "drain", "stop", "retry", "drop"]
+    ids: tuple[str, ...] = ()
+
+
+class Answer(BaseModel):
+    """What was done.
+
+    Attributes:
+        said: lines for people; for the outbox a task id, a tab, and what was done about it.
+        error: why nothing was done; empty: it was done.
+        code: with an error, the exit code of a command that gets it.
+        state: of the runner, after it.
+        pid: of the runner.
+        within: seconds in which a drain ends at the latest.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    said: tuple[str, ...] = ()
+    error: str = ""
+    code: int = 1
+    state: str = ""
+    pid: int = 0
+    within: float = 0.0
+
+
+def at_socket(folder: Path, use: Callable[[str], None]) -> None:
+    """Bind or connect by a path that is short enough however long the folder's own is: a socket's may have 107 bytes.
+
+    Raises:
+        OSError: there is no such folder, or `use` failed.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        short = Path(f"/proc/self/fd/{descriptor}")
+        use(str((short if short.exists() else folder) / SOCKET))
+    finally:
+        os.close(descriptor)
+
+
+def new_socket() -> socket.socket:
+    """A socket that is not connected yet."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

@@ -1,0 +1,85 @@
+"""Orders to a running runner, through the socket in its state folder."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from delegate_core.control import Order, ask
+from delegate_harness.manager import EmbeddedManager, Submission, TaskStatus
+from tests.integration.command import Command, manager_settings
+
+pytestmark = pytest.mark.anyio
+
+RUN = ("run", "--backend", "harness", "--console", "plain", "--name", "mine")
+WHOSE = ("--backend", "harness", "--name", "mine")
+
+
+def script(*commands: str) -> Submission:
+    return Submission("script", {"commands": list(commands)}, abstractions={"name": "log"})
+
+
+def state_folder(delegate: Command) -> Path:
+    return delegate.folder / "state" / "delegate" / "harness" / "mine"
+
+
+async def test_a_runner_is_paused_resumed_and_drained(delegate: Command) -> None:
+    async with EmbeddedManager() as manager, delegate.started(*RUN, **manager_settings(manager)) as runner:
+        await runner.said("registered")
+        paused = await delegate("pause", *WHOSE)
+        assert (paused.code, "takes no new task" in paused.out) == (0, True)
+        await runner.said("paused by the operator")
+        task_id = manager.submit(script("echo hello"))
+        polls = manager.state.calls["task-events"]
+        await manager.wait_for(lambda state: state.calls["task-events"] > polls + 2)
+        assert manager.task(task_id).status is TaskStatus.QUEUED
+
+        assert (await delegate("resume", *WHOSE)).code == 0
+        await manager.wait_finished(task_id)
+        drained = await delegate("drain", "--wait", *WHOSE)
+        assert (drained.code, "has left" in drained.out) == (0, True)
+        assert await runner.ended() == 0
+    for order in ("pause", "drain"):
+        nobody = await delegate(order, *WHOSE)
+        assert (nobody.code, "no runner is running in" in nobody.err) == (6, True)
+    assert not (state_folder(delegate) / "control").exists()
+
+
+async def test_the_socket_is_its_owners_and_what_is_no_order_is_answered_and_harmless(delegate: Command) -> None:
+    deep = delegate.folder / ("deep" * 30)
+    async with EmbeddedManager() as manager:
+        async with delegate.started(*RUN, "--state-dir", str(deep), **manager_settings(manager)) as runner:
+            await runner.said("registered")
+            await runner.said("running")
+            assert stat.S_IMODE((deep / "control").stat().st_mode) == 0o600
+            for words in (b"nonsense\n", b'{"do": "format"}\n', b'{"do": "pause", "also": 1}\n', b"\xff\n"):
+                assert b"no order that this version knows" in said(deep, words)
+            assert said(deep, b"x" * 1_000_000) == b""
+            assert ask(deep, Order(do="status")).state == "running"
+            runner.kill()
+        async with delegate.started(*RUN, "--state-dir", str(deep), **manager_settings(manager)) as again:
+            await again.said("registered")
+            assert ask(deep, Order(do="stop")).error == "", "what a killed runner left is no obstacle"
+            assert await again.ended() == 0
+
+
+def said(folder: Path, words: bytes) -> bytes:
+    """What the runner answers to these words."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(20)
+        connection.connect(_short(folder))
+        try:
+            connection.sendall(words)
+            return connection.recv(1_000_000)
+        except ConnectionError:
+            return b""
+
+
+def _short(folder: Path) -> str:
+    link = folder.parent / "s"
+    if not link.exists():
+        link.symlink_to(folder)
+    return str(link / "control")
