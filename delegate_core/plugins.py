@@ -30,6 +30,7 @@ __all__ = [
     "Plugins",
     "backend_module",
     "contribution",
+    "hooks_of",
     "installed",
     "settings_model_of",
 ]
@@ -112,6 +113,18 @@ def contribution(module: ModuleType, hook: str, **given: object) -> Any:
     _register(manager, module, module.__name__)
     found = implementation_of(manager, hook, module)
     return found(**given) if found else None
+
+
+def hooks_of(module: ModuleType, name: str) -> list[str]:
+    """The hooks that a plugin's module implements, in the order of the specs.
+
+    Raises:
+        PluginError: it implements an unknown hook, or one in a wrong way.
+    """
+    manager = _manager()
+    _register(manager, module, name)
+    known = [hook for hook in vars(HookSpecs) if not hook.startswith("_")]
+    return [hook for hook in known if implementation_of(manager, hook, module) is not None]
 
 
 def settings_model_of(module: ModuleType) -> type[Settings] | None:

@@ -8,10 +8,15 @@ from typing import Any
 
 import typer
 
-__all__ = ["GROUP", "add_commands"]
+__all__ = ["GROUP", "add_commands", "commands_of"]
 
 GROUP = "delegate_core.commands"
 """The entry-point group. The module of a value should import only typer, for its help is read with everybody's."""
+
+
+def commands_of(distribution: str) -> list[EntryPoint]:
+    """The commands that a distribution brings."""
+    return [entry for entry in entry_points(group=GROUP) if entry.dist and entry.dist.name == distribution]
 
 
 def add_commands(app: typer.Typer, chosen: str, own: frozenset[str]) -> None:
