@@ -28,6 +28,8 @@ CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="The cache's 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 TaskIds = Annotated[list[str] | None, typer.Argument(help="Ids of tasks, or how they begin.")]
+ServiceUser = Annotated[str | None, typer.Option("--user", help="Who runs it; default: root, or the unit's owner.")]
+UserService = Annotated[bool, typer.Option("--user-service", help="A unit of this user's own manager.")]
 TaskId = Annotated[str, typer.Argument(help="The task's id, or how it begins.")]
 
 _RUN = """Run a runner against a control plane.
@@ -97,6 +99,10 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
         config.command(name)(function)
     config.command("schema")(config_schema)
     app.add_typer(config, name="config")
+    service = typer.Typer(help="Make a runner a service of systemd.", no_args_is_help=True, rich_markup_mode=None)
+    service.command("show")(service_show)
+    service.command("install")(service_install)
+    app.add_typer(service, name="service")
     own = {*(each.name or "" for each in app.registered_commands), *(each.name or "" for each in app.registered_groups)}
     add_commands(app, command, frozenset(own))
     return typer.main.get_command(app)
@@ -374,6 +380,43 @@ def config_schema() -> None:
     from delegate_core.cli import config as settings  # noqa: PLC0415
 
     raise typer.Exit(settings.schema())
+
+
+def service_show(
+    config: Config = None,
+    backend: Wanted = None,
+    name: RunnerName = None,
+    user: ServiceUser = None,
+    user_service: UserService = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Print the unit that would be installed.
+
+    \b
+        delegate service show --config /etc/delegate/delegate.toml --user delegate
+    """
+    from delegate_core.cli import service  # noqa: PLC0415
+
+    raise typer.Exit(service.show(service.make_unit(config, backend, name, user, system=not user_service)))
+
+
+def service_install(
+    config: Config = None,
+    backend: Wanted = None,
+    name: RunnerName = None,
+    user: ServiceUser = None,
+    user_service: UserService = False,  # noqa: FBT002 - a flag
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Write the unit of a runner with these settings, and say how to start it.
+
+    \b
+        delegate service install --config /etc/delegate/delegate.toml --user delegate
+        delegate service install --backend drone --user-service
+    """
+    from delegate_core.cli import service  # noqa: PLC0415
+
+    unit = service.make_unit(config, backend, name, user, system=not user_service)
+    raise typer.Exit(service.install(unit, force=force))
 
 
 def tasks_list(

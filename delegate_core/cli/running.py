@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 
+from delegate_core.beside import beside
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.console import Console, open_console
@@ -22,6 +23,7 @@ from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
 from delegate_core.markers import hookimpl
 from delegate_core.plugins import contribution
 from delegate_core.runner import Runner
+from delegate_core.service import Notifier
 
 __all__ = ["in_event_loop", "make_runner", "run", "run_observed", "run_runner"]
 
@@ -43,10 +45,15 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     print_warnings(loaded.warnings)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
     observation = Observation(loaded.runner, loaded.runner.backend or "")
-    control = ControlServer()
-    runner = make_runner(loaded, console, control, *observation.plugins)
+    control, notifier = ControlServer(), Notifier.of(os.environ)
+    runner = make_runner(loaded, console, control, notifier, *observation.plugins)
+
+    async def work() -> None:
+        async with beside(notifier.feed):
+            await _run_controlled(runner, console, observation, control)
+
     try:
-        in_event_loop(lambda: _run_controlled(runner, console, observation, control))
+        in_event_loop(work)
     except DelegateError as error:
         _leave_threads(runner, error)
         raise
