@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-PROJECTS := pyproject.toml plugins/drone/pyproject.toml plugins/harness/pyproject.toml
+PROJECTS := pyproject.toml plugins/docker/pyproject.toml plugins/drone/pyproject.toml plugins/harness/pyproject.toml
 
 .PHONY: demo test check lint types layers smoke bench lock clean
 
@@ -41,7 +41,7 @@ $(STAMP): requirements/dev.txt $(PROJECTS)
 	@echo "setting up $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/drone -e plugins/harness
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/docker -e plugins/drone -e plugins/harness
 	@touch $(STAMP)
 
 lock:

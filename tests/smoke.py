@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _PIPELINE = "kind: pipeline\ntype: exec\nname: default\nsteps: [{name: greet, commands: [echo hello]}]\n"
-PROJECTS = (ROOT, ROOT / "plugins" / "drone", ROOT / "plugins" / "harness")
+PROJECTS = (ROOT, ROOT / "plugins" / "docker", ROOT / "plugins" / "drone", ROOT / "plugins" / "harness")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -38,7 +38,7 @@ def main() -> None:
     """Build, install, look."""
     with tempfile.TemporaryDirectory(prefix="delegate-smoke-") as folder:
         place = Path(folder)
-        core, drone, harness = build(place / "wheels")
+        core, docker, drone, harness = build(place / "wheels")
         run(sys.executable, "-m", "venv", "bare", cwd=place)
         pip = (place / "bare/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         delegate = place / "bare/bin/delegate"
@@ -46,14 +46,14 @@ def main() -> None:
         run(*pip, core, cwd=place)
         assert json.loads(run(delegate, "plugins", "list", "--json", cwd=place)) == [], "the core brings no plugin"
 
-        run(*pip, drone, harness, cwd=place)
+        run(*pip, docker, drone, harness, cwd=place)
         listed = json.loads(run(delegate, "plugins", "list", "--json", cwd=place))
         found = [(one["name"], one["kind"], one["problem"]) for one in listed]
-        assert found == [("drone", "backend", ""), ("harness", "backend", "")], listed
+        assert found == [("drone", "backend", ""), ("harness", "backend", ""), ("docker", "plugin", "")], listed
         (place / ".drone.yml").write_text(_PIPELINE)
         assert "[greet] hello\n" in run(delegate, "exec", cwd=place), "the core runs the plugin's command"
         run(delegate, "demo", cwd=place)
-        sys.stdout.write(f"smoke test passed: {core.name}, {drone.name}, {harness.name}\n")
+        sys.stdout.write(f"smoke test passed: {core.name}, {docker.name}, {drone.name}, {harness.name}\n")
 
 
 if __name__ == "__main__":

@@ -32,8 +32,18 @@ class EngineUnderTest(Protocol):
         """Names of the variables that the engine, or an image, adds to a step's environment."""
         ...
 
+    @property
+    def tells_signals(self) -> bool:
+        """A death by signal ends a step as `Signalled`. Otherwise it is an exit with 128 and the signal's number."""
+        ...
+
+    @property
+    def makes_folders(self) -> bool:
+        """A working directory that is missing is made. Otherwise a step cannot run there."""
+        ...
+
     def engine(self) -> Engine:
-        """A new engine."""
+        """An engine, new or not."""
         ...
 
     def step(self, folder: Path, name: str, commands: tuple[str, ...], **settings: Any) -> Step:

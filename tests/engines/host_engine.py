@@ -21,6 +21,14 @@ class HostUnderTest:
     def adds(self) -> frozenset[str]:
         return frozenset({MARK_VARIABLE})
 
+    @property
+    def tells_signals(self) -> bool:
+        return True
+
+    @property
+    def makes_folders(self) -> bool:
+        return False
+
     def engine(self) -> HostEngine:
         return HostEngine(root=self.root)
 

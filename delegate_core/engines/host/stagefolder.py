@@ -10,7 +10,8 @@ from delegate_core.engines.engine import EngineError
 from delegate_core.engines.host import removal
 from delegate_core.engines.host.claim import claim
 from delegate_core.engines.host.layout import HostLayout
-from delegate_core.pipeline.spec import Netrc, Stage
+from delegate_core.engines.netrc import netrc_line
+from delegate_core.pipeline.spec import Stage
 
 __all__ = ["StageFolder", "write_new"]
 
@@ -71,7 +72,7 @@ class StageFolder:
         for folder in (self.layout.home, self.layout.scripts, *own):
             folder.mkdir(mode=0o700)
         if self._stage.netrc is not None:
-            write_new(self.layout.home / ".netrc", _netrc_line(self._stage.netrc).encode())
+            write_new(self.layout.home / ".netrc", netrc_line(self._stage.netrc).encode())
         for name, target in self._home_links.items():
             self._link(name, target)
 
@@ -100,22 +101,3 @@ def _check_source(source: Path) -> None:
         raise EngineError(f"the workspace {source} does not exist; name the folder in which the steps are to run")
     if not source.is_dir():
         raise EngineError(f"the workspace {source} is no folder; name the folder in which the steps are to run")
-
-
-def _netrc_line(netrc: Netrc) -> str:
-    """One account in the format that git's HTTP library reads."""
-    words = {"machine": netrc.machine, "login": netrc.login, "password": netrc.password}
-    return " ".join(f"{key} {_netrc_word(key, value)}" for key, value in words.items()) + "\n"
-
-
-def _netrc_word(key: str, value: str) -> str:
-    """A word as it is, or in quotes where it would be read as something else.
-
-    Raises:
-        EngineError: no file of this format can hold it.
-    """
-    if any(sign in value for sign in "\0\r\n"):
-        raise EngineError(f"the {key} of the account for git holds a line break or zero byte; correct the account")
-    if value and not any(sign.isspace() or sign == '"' for sign in value) and not value.startswith("#"):
-        return value
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

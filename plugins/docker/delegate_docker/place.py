@@ -1,0 +1,117 @@
+"""Runs the steps of one stage in containers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from itertools import count
+
+import anyio
+from aiodocker import Docker
+from aiodocker.containers import DockerContainer
+from aiodocker.exceptions import DockerError
+
+from delegate_core.engines.engine import Output
+from delegate_core.pipeline.container import Container
+from delegate_core.pipeline.spec import Step
+from delegate_core.pipeline.states import Broken, Ending
+from delegate_docker.configuration import StageConfiguration, alias, unfit
+from delegate_docker.faults import FAULTS, fault_text, is_gone, is_unreachable
+from delegate_docker.images import ImageMissing, Images
+from delegate_docker.running import Running
+from delegate_docker.steptext import script_archive
+
+__all__ = ["ContainerPlace"]
+
+_log = logging.getLogger(__name__)
+
+
+class ContainerPlace:
+    """The network and the volumes of one stage, in which its steps run, any number of them at one time.
+
+    Args:
+        client: of the engine.
+        images: of the engine.
+        configuration: what the stage's containers have in common.
+        grace: seconds from the stop signal to the kill; asked when it comes to that.
+        start_timeout: seconds to create or start a container.
+        lost: called when the engine does not answer.
+    """
+
+    def __init__(
+        self,
+        client: Docker,
+        images: Images,
+        configuration: StageConfiguration,
+        *,
+        grace: Callable[[], float],
+        start_timeout: float,
+        lost: Callable[[], object],
+    ) -> None:
+        self._client = client
+        self._images = images
+        self._configuration = configuration
+        self._grace = grace
+        self._start_timeout = start_timeout
+        self._lost = lost
+        self._numbers = count(1)
+
+    def failed(self) -> None:
+        """Nothing is kept: a container's volumes are of no use without it."""
+
+    async def run(self, step: Step, output: Output) -> Ending:
+        """Run one step until its container is gone; see `engine.Place`."""
+        if why := unfit(step):
+            return Broken(why)
+        assert step.container is not None  # noqa: S101 - for the type checker: `unfit` has looked
+        try:
+            await self._images.provide(step.container, self._configuration.stage.platform, output)
+            return await self._in_container(step, step.container, output)
+        except (ImageMissing, LookupError) as error:
+            return Broken(str(error.args[0]))
+        except FAULTS as error:
+            return Broken(self._text(step, error))
+
+    def _text(self, step: Step, error: Exception) -> str:
+        secrets = tuple(secret.value for secret in step.secrets)
+        if is_unreachable(error):
+            self._lost()
+            return f"the container engine was lost: {fault_text(error, secrets)}"
+        return f"its container could not be run: {fault_text(error, secrets)}"
+
+    async def _in_container(self, step: Step, container: Container, output: Output) -> Ending:
+        name = self._configuration.names.container(next(self._numbers))
+        try:
+            with anyio.fail_after(self._start_timeout):
+                created = await self._create(name, step, container)
+            return await Running(created, output, self._grace).to_its_end()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._remove(name)
+
+    async def _create(self, name: str, step: Step, container: Container) -> DockerContainer:
+        wanted = self._configuration.container(step, container)
+        created = await self._client.containers.create(wanted, name=name)
+        if step.commands:
+            archive = script_archive(step, self._configuration.stage.netrc)
+            await created.put_archive("/", archive)  # type: ignore[no-untyped-call]
+        if not container.network_mode:
+            for network in (*self._configuration.stage.networks, *container.networks):
+                await self._join(network, created, step)
+        return created
+
+    async def _join(self, network: str, container: DockerContainer, step: Step) -> None:
+        name = alias(step)
+        endpoint = {"Aliases": [name]} if name else {}
+        found = await self._client.networks.get(network)
+        await found.connect({"Container": container.id, "EndpointConfig": endpoint})
+
+    async def _remove(self, name: str) -> None:
+        """Take the container away. What is left of it when that fails, the stage's end or the next sweep removes."""
+        try:
+            await self._client.containers.container(name).delete(force=True, v=True)
+        except DockerError as error:
+            if not is_gone(error):
+                _log.warning("could not remove the container %s: %s", name, fault_text(error))
+        except FAULTS as error:
+            _log.warning("could not remove the container %s: %s", name, fault_text(error))
