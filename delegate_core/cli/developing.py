@@ -18,6 +18,7 @@ from delegate_core.console import open_console
 from delegate_core.development import Address, DevelopmentServer, address_file
 from delegate_core.development.beside import development_server, runner_beside
 from delegate_core.development.control import serve_control
+from delegate_core.errors import DelegateError
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.plugins import backend_module
 from delegate_core.settings import RunnerSettings, find_file, load
@@ -46,21 +47,30 @@ def develop(
     observation = Observation(settings, settings.backend or _DEFAULT_BACKEND)
 
     async def serve() -> None:
+        ended: DelegateError | None = None
         async with serving(server, settings.backend or _DEFAULT_BACKEND, port) as url:
             _announce(server, url)
             if no_runner:
                 await anyio.sleep_forever()
-            with tempfile.TemporaryDirectory(prefix="delegate-dev-") as state:
-                console = open_console(settings.console, sys.stdout, environ=os.environ, task_lines=task_logs)
-                runner = runner_beside(
-                    module,
-                    server,
-                    settings,
-                    Path(state),
-                    plugins=[console, *observation.plugins],
-                    engine_settings={name: engine.settings for name, engine in engines.items()},
-                )
-                await run_observed(runner, console, observation)
+            try:
+                await run_beside()
+            except DelegateError as error:
+                ended = error  # raised outside, where no task group of the servers wraps it
+        if ended is not None:
+            raise ended
+
+    async def run_beside() -> None:
+        with tempfile.TemporaryDirectory(prefix="delegate-dev-") as state:
+            console = open_console(settings.console, sys.stdout, environ=os.environ, task_lines=task_logs)
+            runner = runner_beside(
+                module,
+                server,
+                settings,
+                Path(state),
+                plugins=[console, *observation.plugins],
+                engine_settings={name: engine.settings for name, engine in engines.items()},
+            )
+            await run_observed(runner, console, observation)
 
     try:
         in_event_loop(serve)
