@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not a package
 """Draws the live view of an invented runner as a picture: ``python docs/pictures/live_view.py OUT.svg``."""
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ async def test_check_names_everything_that_is_broken_and_why(command: Command) -
     installed_by_hand(command.folder, "unknown", GOOD + "\n@hookimpl\ndef task_handler():\n    return []\n")
     installed_by_hand(command.folder, "colour", GOOD.replace("def accept_task", "async def accept_task"))
     installed_by_hand(command.folder, "raises", GOOD.replace("return [spam]", "return [1 / 0]"))
-    installed_by_hand(command.folder, "twoargs", GOOD.replace("spam(data: int)", "spam(data: int, more: int)"))
+    installed_by_hand(
+        command.folder, "twoargs", GOOD.replace("(data: int)", "(data: int, more: int)").replace('"spam"', '"two"')
+    )
     installed_by_hand(command.folder, "engine", GOOD.replace("limit=2", "engine='oven'").replace('"spam"', '"bake"'))
     installed_by_hand(command.folder, "nobackend", GOOD, "delegate_core.backends")
     checked = await command("plugins", "check", "--json", PYTHONPATH=".")
