@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from delegate_core.engines.engine import EngineError
 from delegate_core.handlers.context import TaskContext
 from delegate_core.handlers.function import handler
 from delegate_core.model import JsonValue, TaskResult
+from delegate_core.pipeline.container import Container, Pull
+from delegate_core.pipeline.spec import Shell, Stage, Step, Workspace
+from delegate_core.pipeline.states import StepStatus, judged
 from delegate_core.processes import ProcessExit, ProcessSpec, ProcessStartError
 
 __all__ = ["Script", "script"]
@@ -33,6 +38,10 @@ class Script(BaseModel):
         environment: added to the clean environment: PATH, HOME, LANG, TZ, TMPDIR.
         working_directory: where to run; relative to the task's own folder, which is the default.
         trace: print each command before it runs, for shells.
+        image: run in a container of this image, by the engine that is installed, instead of on this machine. Then
+            ``shell`` is ``sh``, ``bash`` or ``pwsh``, commands are always printed, and the environment is the image's
+            with ``environment`` added.
+        pull: when to fetch the image: ``default``, ``always``, ``if-not-exists``, ``never``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -42,6 +51,18 @@ class Script(BaseModel):
     environment: dict[str, str] = {}
     working_directory: str = "."
     trace: bool = True
+    image: Annotated[str, Field(min_length=1)] | None = None
+    pull: Pull = Pull.DEFAULT
+
+    @model_validator(mode="after")
+    def _suits_its_container(self) -> Self:
+        if self.image is None:
+            return self
+        if self.shell not in set(Shell):
+            raise ValueError(f"with an image, shell is one of {', '.join(Shell)}, not {self.shell!r}")
+        if not self.trace:
+            raise ValueError("with an image, each command is printed before it runs: leave trace out")
+        return self
 
     @field_validator("environment")
     @classmethod
@@ -59,6 +80,8 @@ async def script(params: Script, context: TaskContext) -> TaskResult:
     Data out: ``{"exit_code": 0, "outputs": {...}}``. A script sets outputs by appending ``name=value`` lines to the
     file that ``$DELEGATE_OUTPUT`` names. A non-zero exit status is a failure.
     """
+    if params.image is not None:
+        return await _in_container(params, params.image, context)
     outputs = context.folder / "outputs"
     outputs.touch(mode=0o600)
     try:
@@ -98,11 +121,13 @@ def _text(params: Script, *, posix: bool) -> str:
 
 
 def _result(ended: ProcessExit, outputs: dict[str, str]) -> TaskResult:
-    data: JsonValue = {"exit_code": ended.exit_code, "outputs": {**outputs}}
-    if ended.exit_code == 0:
-        return TaskResult.succeeded(data)
-    how = f"ended by signal {ended.signal}" if ended.signal else f"exit status {ended.exit_code}"
-    return TaskResult.failed(how, data)
+    how = f"ended by signal {ended.signal}" if ended.signal else ""
+    return _ended(ended.exit_code, how, outputs)
+
+
+def _ended(code: int | None, how: str, outputs: dict[str, str]) -> TaskResult:
+    data: JsonValue = {"exit_code": code, "outputs": {**outputs}}
+    return TaskResult.succeeded(data) if code == 0 else TaskResult.failed(how or f"exit status {code}", data)
 
 
 def _read_outputs(file: Path) -> dict[str, str]:
@@ -113,6 +138,46 @@ def _read_outputs(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
     with file.open("rb") as opened:
-        text = opened.read(_OUTPUT_LIMIT).decode("utf-8", "replace")
+        return _parsed(opened.read(_OUTPUT_LIMIT))
+
+
+def _parsed(content: bytes) -> dict[str, str]:
+    text = content.decode("utf-8", "replace")
     pairs = (line.partition("=") for line in text.split("\n") if "=" in line)
     return {name.strip(): value for name, _, value in pairs if name.strip()}
+
+
+# ---------------------------------------------------------------------- in a container
+
+_ENGINE = "docker"
+_OUTPUTS = "/workspace/.delegate-outputs"
+_SHOW_OUTPUTS = f'if [ -f {_OUTPUTS} ]; then while IFS= read -r line; do printf "%s\\n" "$line"; done <{_OUTPUTS}; fi'
+"""Built-in commands only: the image may have no others."""
+
+
+async def _in_container(params: Script, image: str, context: TaskContext) -> TaskResult:
+    """The same in a container; a second one of the same image reads the outputs, which are on the engine's disk."""
+    try:
+        engine = context.engine(_ENGINE)
+    except EngineError as error:
+        return TaskResult.rejected(f"the script asks for the image {image}: {error}")
+    container = Container(image=image, pull=params.pull)
+    step = Step(
+        name="script",
+        commands=tuple(params.commands),
+        shell=Shell(params.shell),
+        environment={**params.environment, "DELEGATE_OUTPUT": _OUTPUTS},
+        working_dir=params.working_directory,
+        container=container,
+    )
+    reading = Step(name="outputs", commands=(_SHOW_OUTPUTS,), container=replace(container, pull=Pull.IF_NOT_EXISTS))
+    try:
+        async with engine.open(Stage(name="script", workspace=Workspace(base="/workspace")), context) as place:
+            ending = await place.run(step, context.write)
+            shown = bytearray()
+            await place.run(reading, shown.extend)
+    except EngineError as error:
+        return TaskResult.failed(str(error))
+    status, code, how = judged(ending)
+    outputs = _parsed(bytes(shown.partition(b"\n")[2][:_OUTPUT_LIMIT]))
+    return TaskResult.failed(how) if status is StepStatus.ERROR else _ended(code, how, outputs)

@@ -198,3 +198,21 @@ async def test_data_that_cannot_be_run_is_rejected_by_field(
     result = await run(task_context(), **data)
     assert result.outcome is Outcome.REJECTED
     assert text in result.error
+
+
+async def test_a_script_with_an_image_is_rejected_where_no_engine_is_installed(task_context: Any) -> None:
+    context = task_context(Task(id="1", type="script", data={"image": "golang", "commands": "true"}))
+    result = await script.execute(context.task, context)
+    assert result.outcome is Outcome.REJECTED
+    assert "the script asks for the image golang" in result.error
+    assert "'docker'" in result.error
+
+
+@pytest.mark.parametrize(("more", "says"), [({"shell": "python3"}, "shell is one of"), ({"trace": False}, "trace")])
+async def test_what_a_script_in_a_container_cannot_have_is_rejected(
+    task_context: Any, more: dict[str, Any], says: str
+) -> None:
+    context = task_context(Task(id="1", type="script", data={"image": "golang", "commands": "true", **more}))
+    result = await script.execute(context.task, context)
+    assert result.outcome is Outcome.REJECTED
+    assert says in result.error
