@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegate_core.errors import PluginError
@@ -37,11 +37,13 @@ async def answer(backend: Scripted, task_type: str) -> TaskResult:
 # ---------------------------------------------------------------------- patterns
 
 
+@settings(deadline=None)
 @given(PATTERNS, TYPES)
 def test_a_pattern_matches_what_a_shell_would(pattern: str, task_type: str) -> None:
     assert matches(pattern, task_type) == fnmatch.fnmatchcase(task_type, pattern)
 
 
+@settings(deadline=None)
 @given(PATTERNS, PATTERNS, TYPES)
 def test_two_patterns_that_match_one_type_are_known_to_overlap(one: str, other: str, task_type: str) -> None:
     assert overlap(one, other) == overlap(other, one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegate_core.handlers.cgi import HEAD_LIMIT, BadAnswer, parse_answer, request_variables
@@ -57,6 +57,7 @@ def test_what_is_no_response_is_named(output: bytes, complaint: str) -> None:
         parse_answer(output)
 
 
+@settings(deadline=None)
 @given(st.integers(200, 599), st.lists(st.tuples(TOKENS.filter(str.isalpha), TEXTS)), ENDS, st.binary(max_size=200))
 def test_what_was_written_is_read_back(status: int, headers: list[tuple[str, str]], end: bytes, body: bytes) -> None:
     headers = [(f"X-{name}", value) for name, value in headers]
@@ -65,6 +66,7 @@ def test_what_was_written_is_read_back(status: int, headers: list[tuple[str, str
     assert (answer.status, list(answer.headers), answer.body) == (status, headers, body)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text("SsTtAaUu:ocne-yp 0259\r\n", max_size=60).map(str.encode))
 def test_any_output_is_a_response_or_a_complaint_and_never_a_crash(output: bytes) -> None:
     try:
