@@ -22,6 +22,10 @@ _SEGMENTS: Final = 8
 """Files of a full spool. The oldest goes as a whole, so at least three quarters of the limit are kept."""
 
 
+_ON_DISK: Final = 8
+"""How much larger than the limit the files may grow: lines of a few characters take mostly what stands beside them."""
+
+
 class Dropped(NamedTuple):
     """What was printed but is not in the spool."""
 
@@ -39,7 +43,8 @@ class Spool:
 
     Args:
         folder: absent or empty; `Spool.open` is for one that an earlier process left.
-        limit: bytes on disk. Only a single line longer than it is kept beyond it.
+        limit: bytes of the lines' texts. Only a single line longer than it is kept beyond it. On disk, where each line
+            has its position and time besides, it is eight times as much at most.
     """
 
     def __init__(self, folder: Path, *, limit: int = 5 * 1024 * 1024) -> None:
@@ -154,10 +159,9 @@ class Spool:
 
     def _runs(self, run: Run) -> Iterator[Run]:
         """Cut the lines where a segment is full: what fits into the last one, and a run for each new one."""
-        room = self._segment_limit - (self._segments[-1].size if self._segments else 0)
+        room = self._segment_limit - (_weight(self._segments[-1]) if self._segments else 0)
         while run.lines:
-            sizes = list(accumulate(map(len, run.encoded)))
-            cut = bisect_right(sizes, room)
+            cut = len(run.lines) if _weight(run) <= room else bisect_right(list(accumulate(_weights(run))), room)
             if not cut and room == self._segment_limit:
                 cut = 1  # one line larger than a segment has one for itself
             if cut:
@@ -165,15 +169,15 @@ class Spool:
             run, room = Run(run.lines[cut:], run.encoded[cut:]), self._segment_limit
 
     def _fits(self, run: Run) -> bool:
-        size = self._segments[-1].size
-        return not size or size + run.size <= self._segment_limit
+        taken = _weight(self._segments[-1])
+        return not taken or taken + _weight(run) <= self._segment_limit
 
     def _begin_segment(self) -> None:
         self._close_file()
         self._segments.append(Segment.new(self.folder, self._lines, self._bytes))
 
     def _store(self, run: Run) -> None:
-        self._make_room(run.size)
+        self._make_room(_weight(run))
         self._lines += len(run.lines)
         self._bytes += run.text_bytes
         try:
@@ -182,8 +186,8 @@ class Spool:
             self._unstored += len(run.lines)
             self._reason = error.strerror or type(error).__name__
 
-    def _make_room(self, size: int) -> None:
-        while len(self._segments) > 1 and size + sum(each.size for each in self._segments) > self._limit:
+    def _make_room(self, weight: int) -> None:
+        while len(self._segments) > 1 and weight + sum(map(_weight, self._segments)) > self._limit:
             oldest = self._segments.pop(0)
             with suppress(OSError):
                 oldest.path.unlink()
@@ -202,3 +206,13 @@ class Spool:
         if file is not None:
             with suppress(OSError):
                 os.close(file)
+
+
+def _weight(part: Segment | Run) -> int:
+    """What counts against the limit: the texts, or their share of the files where that is more."""
+    return max(part.text_bytes, part.size // _ON_DISK)
+
+
+def _weights(run: Run) -> Iterator[int]:
+    """The same of each line."""
+    return (max(line.size, len(data) // _ON_DISK) for line, data in zip(run.lines, run.encoded, strict=True))

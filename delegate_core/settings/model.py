@@ -42,7 +42,7 @@ class RunnerSettings(Settings):
         register_timeout: seconds in which the first registration must succeed; 0: try for ever.
         ready_within: seconds since the last successful call after which the runner counts as not ready.
         durable: bear a power failure too: wait for the disk at each step of the journal.
-        log_limit: bytes of a task's log that are kept.
+        log_limit: bytes of a log that are kept, its end; of a pipeline's, of each step's.
         ca_files: certificate authorities to trust besides the system's: PEM files or folders.
         client_certificate: PEM file of our own certificate.
         client_key: PEM file of its key.

@@ -234,7 +234,7 @@ async def test_lines_that_the_spool_dropped_before_they_were_sent_are_counted_in
     ]
     assert sink.lines[1].level == "warn"
     assert [line.position for line in sink.lines[:3]] == [0, 1, spool.first]
-    assert spool.dropped.lines == spool.first > 800
+    assert spool.dropped.lines == spool.first > 400
 
 
 async def test_a_spool_that_can_store_nothing_still_tells_the_reader(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ async def test_memory_stays_bounded_while_a_task_prints_and_the_sink_hangs(tmp_p
         sink.open()
 
     assert peak < 2_000_000 < 100 * len(chunk)
-    assert sum(path.stat().st_size for path in spool.folder.iterdir()) <= 256 * 1024
+    assert sum(path.stat().st_size for path in spool.folder.iterdir()) <= 8 * 256 * 1024
 
 
 async def test_a_secret_split_over_writes_is_hidden(spool: Spool) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from delegate_core.engines.driver import Driver
 from delegate_core.engines.engine import EngineError
 from delegate_core.handlers import TaskContext
 from delegate_core.model import JsonValue, TaskResult
-from delegate_core.pipeline.container import RegistryCredentials
 from delegate_core.pipeline.graph import GraphError
 from delegate_core.pipeline.spec import Stage
 from delegate_core.pipeline.states import Verdict
@@ -23,7 +22,7 @@ from delegate_drone.compiler import (
     secret_names,
     substitution_variables,
 )
-from delegate_drone.external import SourceError, Sources, Variables
+from delegate_drone.external import Accounts, SourceError, Sources, Variables
 from delegate_drone.manifest import Pipeline
 from delegate_drone.places import StagePlaces
 from delegate_drone.stagefile import Unrunnable, find_document
@@ -61,33 +60,38 @@ class StageRunner:
             return TaskResult.rejected(f"a pipeline of type {task.type} comes from a Drone server; try: delegate exec")
         facts = Facts.of(task.details)
         try:
-            stage = await self._compiled(task.details, facts, context, places)
+            stage, notes = await self._compiled(task.details, facts, context, places)
             driver = Driver(
                 stage,
                 places.engine(context),
                 context,
-                StageTeller(context, facts, stage, self.clock),
+                StageTeller(context, facts, stage, self.clock, notes),
                 why=lambda: context.cancelled.cause,
             )
         except (Unrunnable, SourceError, GraphError, EngineError) as error:
             return broken(context.masked(str(error)))
         return _result(await driver.run())
 
-    async def _compiled(self, details: Details, facts: Facts, context: TaskContext, places: StagePlaces) -> Stage:
+    async def _compiled(
+        self, details: Details, facts: Facts, context: TaskContext, places: StagePlaces
+    ) -> tuple[Stage, tuple[str, ...]]:
+        """The stage, and what its author should know about it."""
         sources = self.sources()
         given = self._options(await sources.environment.resolve(details))
         found = find_document(details, substitution_variables(facts, given))
         assert isinstance(found.content, Pipeline)  # noqa: S101 - for the type checker: the task's type says so
         secrets = await sources.secrets.resolve(secret_names(found.content), found.secrets, details)
-        _warn(context, secrets.notes)
         context.mask(*secrets.values.values())
-        accounts: tuple[RegistryCredentials, ...] = ()
+        accounts = Accounts()
         if places.pulls_images:
             accounts = await _accounts(sources, details, pull_secrets(found.content, secrets.values), context)
-        options = places.options(context, given, accounts)
+        options = places.options(context, given, accounts.accounts)
         stage = compile_stage(found.content, facts, options=options, secrets=secrets.values)
         context.mask(*stage.masks())
-        return replace(stage, timeout=None)  # the runner keeps the time, for the report has to be there before it is up
+        unknown = (f"no source has the secret {name} for this build: it is empty" for name in secrets.missing)
+        notes = (*unknown, *secrets.notes, *accounts.warnings)
+        # The runner keeps the time, for the report has to be there before it is up.
+        return replace(stage, timeout=None), notes
 
     def _options(self, variables: Variables) -> Options:
         return Options(
@@ -99,19 +103,11 @@ class StageRunner:
         )
 
 
-async def _accounts(
-    sources: Sources, details: Details, secrets: Mapping[str, str], context: TaskContext
-) -> tuple[RegistryCredentials, ...]:
+async def _accounts(sources: Sources, details: Details, secrets: Mapping[str, str], context: TaskContext) -> Accounts:
     """The accounts that may pull the stage's images, none of whose passwords is shown from here on."""
     found = await sources.registries.resolve(details, secrets)
     context.mask(*(account.password for account in found.accounts if account.password))
-    _warn(context, found.warnings)
-    return found.accounts
-
-
-def _warn(context: TaskContext, texts: Iterable[str]) -> None:
-    for text in texts:
-        context.log(f"warning: {text}", level="warning")
+    return found
 
 
 def _result(verdict: Verdict) -> TaskResult:

@@ -42,13 +42,23 @@ class StageTeller:
         facts: of the build; what they say of the stage itself is brought up to date here.
         stage: what runs.
         clock: seconds since 1970.
+        notes: what the author of the stage should know, a line each: they stand before the first step's output, for the
+            stage itself has no log on the build page.
     """
 
-    def __init__(self, context: TaskContext, facts: Facts, stage: Stage, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        context: TaskContext,
+        facts: Facts,
+        stage: Stage,
+        clock: Callable[[], float],
+        notes: Sequence[str] = (),
+    ) -> None:
         self._context = context
         self._facts = facts
         self._specs = {step.name: step for step in stage.steps}
         self._clock = clock
+        self._notes = list(notes)
         self._reports: dict[str, StepReport] = {}
         self._cards: dict[str, CardFilter] = {}
 
@@ -69,7 +79,10 @@ class StageTeller:
     def open_log(self, step: StepState) -> StepOutput:
         """Where the step's output goes."""
         cards = self._cards[step.name] = CardFilter()
-        return StepOutput(self._context.stream(step.name), cards)
+        stream = self._context.stream(step.name)
+        while self._notes:
+            stream.line(f"warning: {self._notes.pop(0)}", level="warning")
+        return StepOutput(stream, cards)
 
     async def step_ended(self, step: StepState) -> None:
         """A step is over; its card goes before that."""
