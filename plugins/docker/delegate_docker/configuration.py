@@ -134,7 +134,7 @@ class StageConfiguration:
         if self.workspace is not None:
             yield {"Type": "volume", "Source": self.workspace, "Target": self.base}
         else:
-            yield {"Type": "bind", "Source": self.stage.workspace.source, "Target": self.folder}
+            yield {"Type": "bind", "Source": self.stage.workspace.source, "Target": self.base}
         volumes = {volume.name: volume for volume in self.stage.volumes}
         for mount in container.mounts:
             volume = volumes.get(mount.volume)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiodocker import Docker
@@ -18,6 +19,18 @@ __all__ = ["connected"]
 
 _CONNECT_WITHIN = 10.0
 """Seconds to reach the engine. What it is asked may take as long as it takes: a pull, a step."""
+
+
+class _Client(Docker):
+    """The library's client, which would leave an answer open whose reader is cancelled."""
+
+    @asynccontextmanager
+    async def _query(self, *words: Any, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        response = await self._do_query(*words, **options)
+        try:
+            yield response
+        finally:
+            response.release()
 
 
 @asynccontextmanager
@@ -41,7 +54,7 @@ async def _client(settings: DockerSettings, host: str) -> AsyncIterator[Docker]:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_WITHIN)
     version = f"v{settings.api_version}" if settings.api_version else "auto"
     session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
-    client = Docker(host, connector=connector, session=session, timeout=timeout, api_version=version)
+    client = _Client(host, connector=connector, session=session, timeout=timeout, api_version=version)
     try:
         yield client
     finally:

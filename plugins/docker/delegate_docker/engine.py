@@ -105,7 +105,7 @@ class DockerEngine:
                 {
                     "Name": names.network,
                     "Driver": self._settings.network_driver,
-                    "Options": self._settings.network_options,
+                    "Options": {**self._settings.network_options, **stage.network_options},
                     "Labels": names.labels(),
                 }
             )

@@ -65,7 +65,8 @@ class ContainerPlace:
             return Broken(why)
         assert step.container is not None  # noqa: S101 - for the type checker: `unfit` has looked
         try:
-            await self._images.provide(step.container, self._configuration.stage.platform, output)
+            stage = self._configuration.stage
+            await self._images.provide(step.container, stage.platform, output if stage.show_pulls else _drop)
             return await self._in_container(step, step.container, output)
         except (ImageMissing, LookupError) as error:
             return Broken(str(error.args[0]))
@@ -115,3 +116,7 @@ class ContainerPlace:
                 _log.warning("could not remove the container %s: %s", name, fault_text(error))
         except FAULTS as error:
             _log.warning("could not remove the container %s: %s", name, fault_text(error))
+
+
+def _drop(_data: bytes) -> None:
+    pass

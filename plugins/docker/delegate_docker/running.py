@@ -22,6 +22,10 @@ _KILLED: Final = 10.0
 """Seconds that a killed container has to be gone, and its last output to arrive."""
 
 
+_LOOK: Final = 0.2
+"""Seconds between two looks at the grace of a container that is to end."""
+
+
 class Running:
     """A container that is about to start.
 
@@ -75,8 +79,10 @@ class Running:
 
     async def _stop(self) -> None:
         await self._signal(await self._stop_signal())
-        with anyio.move_on_after(self._grace()):
-            await self._over.wait()
+        begun = anyio.current_time()
+        while not self._over.is_set() and anyio.current_time() - begun < self._grace():
+            with anyio.move_on_after(_LOOK):  # the grace may be cut short meanwhile
+                await self._over.wait()
         if not self._over.is_set():
             await self._signal("SIGKILL")
             with anyio.move_on_after(_KILLED):
