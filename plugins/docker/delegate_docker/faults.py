@@ -32,6 +32,17 @@ def is_unreachable(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientError | OSError | TimeoutError)
 
 
+def _system_error(error: BaseException) -> str:
+    """What the operating system said of the connection, such as "Connection refused"; the client wraps it twice."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, aiohttp.ClientError):
+            return seen.strerror
+        inner = getattr(seen, "os_error", None)
+        seen = inner if isinstance(inner, BaseException) and inner is not seen else seen.__cause__ or seen.__context__
+    return ""
+
+
 def is_gone(error: BaseException) -> bool:
     """The engine does not know what was named."""
     return isinstance(error, DockerError) and error.status == 404
@@ -41,6 +52,8 @@ def fault_text(error: BaseException, secrets: tuple[str, ...] = ()) -> str:
     """One line that says what went wrong, without any of these values."""
     if isinstance(error, TimeoutError):
         return "the engine did not answer in time"
+    if is_unreachable(error) and (system := _system_error(error)):
+        return system
     text = error.message if isinstance(error, DockerError) else str(error) or type(error).__name__
     text = " ".join(str(text).partition(_EXTRA)[0].split())
     for part in _PARTS:
