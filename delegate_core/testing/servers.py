@@ -92,7 +92,10 @@ def embedded(backend: str, *handlers: Serving) -> Iterator[EmbeddedServer]:
 
 @asynccontextmanager
 async def _served(backend: str, server: DevelopmentServer, handlers: tuple[Serving, ...]) -> AsyncIterator[None]:
-    settings = RunnerSettings(backend=backend, name="test", capacity=8, poll_interval=0.05, grace=0.5)
+    # pyreqwest (0.15) may crash where one process opens it in a second thread, and each server has a thread.
+    settings = RunnerSettings(
+        backend=backend, name="test", capacity=8, poll_interval=0.05, grace=0.5, transport="httpx"
+    )
     own = {one.task_type if isinstance(one, TaskHandler) else one.__name__: one for one in handlers}
     with tempfile.TemporaryDirectory(prefix="delegate-test-") as state:
         async with server.serve(0), anyio.create_task_group() as group:

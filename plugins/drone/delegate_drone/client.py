@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from delegate_core.errors import CredentialsError, SettingsError
-from delegate_core.http import Reply, TlsOptions, Transport, TransportError, open_transport
+from delegate_core.http import Reply, TlsOptions, Transport, TransportError, TransportKind, open_transport
 from delegate_drone.dump import HttpDump
 from delegate_drone.faults import NotDrone, NotSent, ServerFault, Unanswered, judged, place
 from delegate_drone.wire import CardInput, Details, Filter, LogLine, Stage, Step, WireModel
@@ -90,9 +90,16 @@ class DroneClient:
 
     @classmethod
     def open(
-        cls, address: str, token: str, tls: TlsOptions, *, trust_env: bool = True, dump: HttpDump | None = None
+        cls,
+        address: str,
+        token: str,
+        tls: TlsOptions,
+        *,
+        kind: TransportKind = "auto",
+        trust_env: bool = True,
+        dump: HttpDump | None = None,
     ) -> Self:
-        """A client with connections of its own; close it with `aclose`.
+        """A client with connections of its own; close it with `aclose`. ``kind`` is what carries all but long polls.
 
         Raises:
             SettingsError: the address cannot be one.
@@ -100,7 +107,7 @@ class DroneClient:
             TlsFailed: the files of ``tls`` cannot be used.
         """
         base, checked = parse_address(address), _checked(token)
-        calls = open_transport(tls, trust_env=trust_env)
+        calls = open_transport(tls, kind=kind, trust_env=trust_env)
         polls = open_transport(tls, kind="httpx", trust_env=trust_env)
         return cls(base, checked, calls=calls, polls=polls, dump=dump)
 

@@ -205,7 +205,7 @@ class DroneBackend:
         settings, token = self.settings, self.settings.secret.get_secret_value()
         dump = HttpDump(token, bodies=settings.dump_http_body) if settings.dump_http else None
         try:
-            return DroneClient.open(settings.url, token, _tls(self._runner), dump=dump)
+            return DroneClient.open(settings.url, token, _tls(self._runner), kind=self._runner.transport, dump=dump)
         except TlsFailed as error:
             raise SettingsError(str(error)) from None
 
