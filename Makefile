@@ -1,5 +1,6 @@
 # make demo   the main job: for each backend an embedded server, a runner, tasks and pipelines; ends by itself
 # make test   the tests
+# make soak   minutes of what may go wrong: every kill, fault and order of events, then thousands of tasks; see docs
 # make check  lint, types, layer rules; make ci runs all that CI runs
 
 PYTHON ?= python3
@@ -8,13 +9,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PROJECTS := pyproject.toml plugins/docker/pyproject.toml plugins/drone/pyproject.toml plugins/harness/pyproject.toml
 
-.PHONY: demo test check lint types layers smoke bench lock clean
+.PHONY: demo test soak check lint types layers smoke bench lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+soak: $(STAMP)
+	@$(BIN)/python -m pytest -n auto --exhaustive tests/reliability
+	@$(BIN)/python -m tests.reliability.soak $(ARGS)
 
 check: lint types layers
 

@@ -132,6 +132,11 @@ class MemoryServer:
     def break_calls(self, call: Call, how: Breakage, times: int = 1) -> None:
         self._broken[call].extend([how] * times)
 
+    def heal(self) -> None:
+        """Break no more calls."""
+        for broken in self._broken.values():
+            broken.clear()
+
     def calls(self, call: Call) -> int:
         return self._calls[call]
 
@@ -203,8 +208,9 @@ class MemoryBackend:
 
     name = "memory"
 
-    def __init__(self, server: MemoryServer) -> None:
+    def __init__(self, server: MemoryServer, *, tick: float = 0.02) -> None:
         self.server = server
+        self._tick = tick
 
     @hookimpl
     async def authenticate(self, settings: RunnerSettings) -> Credentials:
@@ -225,7 +231,9 @@ class MemoryBackend:
             for task in free:
                 inbox.submit(Offer(task.id, task.type))
             inbox.polled(len(free))
-            with anyio.move_on_after(0.02):  # what is left over waits for a slot; a cancellation may come any time
+            with anyio.move_on_after(
+                self._tick
+            ):  # what is left over waits for a slot; a cancellation may come any time
                 await inbox.wait_for_change()
 
     @hookimpl

@@ -81,7 +81,7 @@ SESSION_CALLS = [
 ]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", [pytest.param("before", marks=pytest.mark.exhaustive), "after"])
 @pytest.mark.parametrize(("name", "call"), SESSION_CALLS)
 async def test_a_runner_killed_at_a_call_of_its_session_loses_no_task(
     tmp_path: Path, name: str, call: str, moment: str

@@ -81,6 +81,11 @@ class FaultProxy:
 
     # ------------------------------------------------------------------ the network as a whole
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether nobody gets through."""
+        return self._cut
+
     def cut(self) -> None:
         """Break every connection, and each new one at once, until `heal`."""
         self._cut = True

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -138,6 +138,8 @@ class RunnerCalls:
             return None
         except GoneError:
             raise
+        except ClientDisconnect:
+            raise GoneError from None
         except Exception:  # noqa: BLE001 - a defect of ours is a 500, as any server answers
             _log.exception("the embedded server failed at %s", name)
             return Response(status_code=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -74,6 +74,8 @@ class Endpoint:
             return await self._handler(request)
         except RefusalError as refusal:
             return refusal.reply()
+        except ClientDisconnect:  # in the midst of its request: nobody reads the reply
+            return RefusalError(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "the request broke off").reply()
         except Exception:  # noqa: BLE001 - a defect of ours is a 500, as any server answers
             _log.exception("the embedded manager failed at %s", self._name)
             return RefusalError(HTTPStatus.INTERNAL_SERVER_ERROR, "DEFAULT_ERROR_CODE", "unexpected error").reply()
