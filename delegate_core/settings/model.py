@@ -61,7 +61,7 @@ class RunnerSettings(Settings):
     name: str = Field(default_factory=socket.gethostname, min_length=1)
     capacity: int | None = Field(None, ge=1)
     limits: Annotated[dict[str, Annotated[int, Field(ge=1)]], Flag("limit")] = {}  # noqa: RUF012 - pydantic copies defaults
-    secrets: Annotated[dict[str, SecretReference], Flag("secret")] = {}  # noqa: RUF012 - as above
+    secrets: Annotated[dict[str, SecretReference], Flag("secret", "SECRETS")] = {}  # noqa: RUF012 - as above
     before_task: Annotated[str, Field(min_length=1)] | None = None
     after_task: Annotated[str, Field(min_length=1)] | None = None
     task_command_timeout: PositiveDuration = 60.0

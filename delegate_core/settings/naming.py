@@ -44,9 +44,15 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Another name for a field's flag and variable: `Flag("tag")` for `tags`."""
+    """Another name for a field's flag and variable: `Flag("tag")` for `tags`.
+
+    Attributes:
+        name: of the flag.
+        variable: what stands behind `DELEGATE_`, where that is not the flag's name.
+    """
 
     name: str
+    variable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +114,9 @@ def nearest(name: str, names: Collection[str]) -> str | None:
 
 
 def _setting(name: str, info: FieldInfo) -> Setting:
-    flag = next((mark.name for mark in info.metadata if isinstance(mark, Flag)), name.replace("_", "-"))
-    own = PREFIX + flag.replace("-", "_").upper()
+    given = next((mark for mark in info.metadata if isinstance(mark, Flag)), Flag(name.replace("_", "-")))
+    flag = given.name
+    own = PREFIX + (given.variable or flag.replace("-", "_").upper())
     kinds = set(_kinds(info.annotation))
     secret = not kinds.isdisjoint({SecretStr, SecretBytes})
     if any(isinstance(mark, FileOnly) for mark in info.metadata):
