@@ -35,7 +35,7 @@ async def test_a_child_that_was_forked_and_not_yet_journaled_is_ended_with_all_t
         with anyio.fail_after(20):
             while not ready.exists():  # noqa: ASYNC110 - an orphan tells nobody
                 await anyio.sleep(0.02)
-        assert len(processes_of(tmp_path)) >= 2
+        assert processes_of(tmp_path)  # not the shell, where that printed to a pipe without a reader
         with sqlite3.connect(journal(tmp_path)) as database:
             assert database.execute("SELECT count(*) FROM processes").fetchone() == (0,)
         database.close()
