@@ -38,6 +38,7 @@ smoke: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
+	@$(BIN)/python benchmarks/containers.py
 
 # The locked requirements with their hashes first (all of them are named there: no resolver may look for newer ones);
 # then our own distributions, which pip cannot check by hash.

@@ -176,6 +176,8 @@ def import_box(host: str, image: str = BOX) -> None:
     with client(host) as http:
         path = f"/images/create?fromSrc=-&repo={repo}&tag={tag}&changes={changes}"
         http.post(path, content=box_archive()).raise_for_status()
+        if not http.get(f"/images/{image}/json").is_success:  # Podman passes the tag over
+            http.post(f"/images/{repo}:latest/tag?repo={repo}&tag={tag}").raise_for_status()
 
 
 def box_archive() -> bytes:
