@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.timeout(180)  # builds wheels, makes an environment
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("line-stats", "text-art", "word-count")
 
