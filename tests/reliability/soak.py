@@ -139,7 +139,7 @@ async def soak(name: str, total: int, seconds: float, choose: random.Random) -> 
         (folder / "work.py").write_text(HANDLERS)
         async with opened(name) as side, FaultProxy(side.url, kept=10) as proxy:
             await _add_faults(proxy, choose)
-                    async with started(folder, side, proxy.url, "--handlers", "work.py", "--drain-timeout", "60s") as runner:
+            async with started(folder, side, proxy.url, "--handlers", "work.py", "--drain-timeout", "60s") as runner:
                 ids = await _feed(side, total, choose, lambda ended: samples.take(runner, folder, ended), seconds)
                 proxy.plan.clear()
                 ends = [await side.ended(task_id, 120.0) for task_id in ids]
