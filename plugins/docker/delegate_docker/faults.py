@@ -5,6 +5,8 @@ from __future__ import annotations
 import aiohttp
 from aiodocker.exceptions import DockerError
 
+from delegate_core.logs import Mask
+
 __all__ = ["FAULTS", "fault_text", "is_gone", "is_unreachable"]
 
 FAULTS = (DockerError, aiohttp.ClientError, OSError, TimeoutError, ValueError)
@@ -58,6 +60,4 @@ def fault_text(error: BaseException, secrets: tuple[str, ...] = ()) -> str:
     text = " ".join(str(text).partition(_EXTRA)[0].split())
     for part in _PARTS:
         text = text.replace(part, "")
-    for secret in secrets:
-        text = text.replace(secret, "***") if secret else text
-    return text.removesuffix(": unknown").rstrip(" .:")
+    return Mask(secrets).text(text).removesuffix(": unknown").rstrip(" .:")

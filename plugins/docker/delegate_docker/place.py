@@ -34,7 +34,7 @@ class ContainerPlace:
         images: of the engine.
         configuration: what the stage's containers have in common.
         grace: seconds from the stop signal to the kill; asked when it comes to that.
-        start_timeout: seconds to create or start a container.
+        start_timeout: seconds to create a container.
         lost: called when the engine does not answer.
     """
 

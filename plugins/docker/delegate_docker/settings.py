@@ -26,7 +26,7 @@ class DockerSettings(Settings):
         stream_pull: show in a step's log how its image is pulled.
         network_driver: of the network that each stage gets.
         network_options: of that network's driver.
-        start_timeout: seconds that the engine may take to create or start a container.
+        start_timeout: seconds that the engine may take to create a container.
     """
 
     host: Annotated[str, Flag("docker-host"), Environment("DOCKER_HOST")] = "unix:///var/run/docker.sock"
