@@ -95,6 +95,14 @@ def test_a_wrong_expression_is_an_error_that_says_where(text: str, said: str) ->
     assert said in str(caught.value)
 
 
+def test_many_expressions_are_all_resolved_and_a_secret_that_is_part_of_a_function_taints_nothing() -> None:
+    text = " ".join(f"<{{ {number} | getAsBase64 }}>" for number in range(150))
+    found = parse([text, "${{secrets.b}}"]).resolve({"b": "getAsBase64"})
+    expected = " ".join(base64.b64encode(str(number).encode()).decode() for number in range(150))
+    assert found.data == [expected, "getAsBase64"]
+    assert found.derived == ()
+
+
 def test_an_unknown_secret_is_an_error_that_says_which_and_what_there_is() -> None:
     template = parse({"k": "a ${{secrets.zz}}"})
     with pytest.raises(ExpressionError, match=r"data\.k, column 3: no secret 'zz'; known: db, npm"):
