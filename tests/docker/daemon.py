@@ -31,6 +31,7 @@ import httpx
 BOX = "docker.io/library/delegate-test-box:1"
 """The image of the tests: BusyBox. Its own command does nothing."""
 
+_PREFIX = "delegate-dockerd-"
 _PATIENCE = 60.0
 _BUSYBOX = Path("/bin/busybox")
 
@@ -77,7 +78,8 @@ def check_possible() -> None:
 @contextmanager
 def shared_daemon(folder: Path) -> Iterator[str]:
     """A daemon as long as anybody holds it: the first starts it, the last ends it."""
-    place = Path(tempfile.gettempdir()) / f"delegate-dockerd-{_short(folder)}"  # a socket's path has to be short
+    _end_abandoned()
+    place = Path(tempfile.gettempdir()) / f"{_PREFIX}{_short(folder)}"  # a socket's path has to be short
     place.mkdir(mode=0o700, exist_ok=True)
     host = f"unix://{place}/sock"
     with (place / "users").open("w") as users, (place / "gate").open("w") as gate:
@@ -92,8 +94,25 @@ def shared_daemon(folder: Path) -> Iterator[str]:
             with _locked(gate):
                 fcntl.flock(users, fcntl.LOCK_UN)
                 if _is_last(users):
-                    end(int((place / "pid").read_text()))
-                    shutil.rmtree(place, ignore_errors=True)
+                    _end_in(place)
+
+
+def _end_abandoned() -> None:
+    """End the daemons of runs that were killed: those that nobody holds."""
+    for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if not (place / "pid").exists():
+            continue
+        with (place / "users").open("w") as users, (place / "gate").open("w") as gate, _locked(gate):
+            if _is_last(users) and (place / "pid").exists():
+                _end_in(place)
+
+
+def _end_in(place: Path) -> None:
+    pid = int((place / "pid").read_text())
+    line = Path(f"/proc/{pid}/cmdline")
+    if line.exists() and str(place) in line.read_text():  # the id may be another's by now
+        end(pid)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _short(folder: Path) -> str:
