@@ -90,7 +90,7 @@ class StateFolder:
             self.__exit__()
             raise StateError(
                 f"the state folder {self.path} is in use by process {owner}; "
-                "stop that runner, or give this one another --name or --state-dir"
+                "stop that runner, have this one take over with --takeover, or give it another --name or --state-dir"
             ) from None
         except OSError as error:
             self.__exit__()

@@ -66,7 +66,7 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     command = next((each for each in arguments if not each.startswith("-")), "")
     app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
     app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
-    for function in (demo, task, cancel, logs, status, top, dashboard, pause, resume, drain, stop, version):
+    for function in (demo, task, cancel, logs, status, top, dashboard, pause, resume, drain, stop, reload, version):
         app.command(function.__name__)(function)
     app.command("submit", context_settings={"ignore_unknown_options": True})(submit)
     plugins = typer.Typer(help="Look at the installed plugins.", no_args_is_help=True, rich_markup_mode=None)
@@ -512,8 +512,17 @@ def stop(
     _give("stop", state_dir, backend, name, wait=wait)
 
 
+def reload(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Have a running runner read its settings again, and say what that has changed: as SIGHUP.
+
+    \b
+        delegate reload --backend drone
+    """
+    _give("reload", state_dir, backend, name)
+
+
 def _give(
-    what: Literal["pause", "resume", "drain", "stop"],
+    what: Literal["pause", "resume", "drain", "stop", "reload"],
     state_dir: Path | None,
     backend: str | None,
     name: str | None,

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ import anyio
 from delegate_core.beside import beside
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
+from delegate_core.cli.reloading import Reloading, packages_of
+from delegate_core.cli.takeover import await_folder
 from delegate_core.console import Console, open_console
 from delegate_core.control import ControlServer
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
@@ -45,12 +47,14 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     print_warnings(loaded.warnings)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
     observation = Observation(loaded.runner, loaded.runner.backend or "")
-    control, notifier = ControlServer(), Notifier.of(os.environ)
+    reloading = Reloading(loaded, config, flags)
+    control, notifier = ControlServer(reloading.reload), Notifier.of(os.environ)
     runner = make_runner(loaded, console, control, notifier, *observation.plugins)
+    await_folder(runner.state_dir, loaded.runner)
 
     async def work() -> None:
         async with beside(notifier.feed):
-            await _run_controlled(runner, console, observation, control)
+            await _run_controlled(runner, console, observation, control, reloading)
 
     try:
         in_event_loop(work)
@@ -93,9 +97,11 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
     os._exit(error.exit_code if error else 0)
 
 
-async def _run_controlled(runner: Runner, console: Console, observation: Observation, control: ControlServer) -> None:
+async def _run_controlled(
+    runner: Runner, console: Console, observation: Observation, control: ControlServer, reloading: Reloading
+) -> None:
     async with observation.serving(runner), control.serving(runner):
-        await run_runner(runner, console)
+        await run_runner(runner, console, reloading)
 
 
 async def run_observed(runner: Runner, console: Console, observation: Observation) -> None:
@@ -138,14 +144,15 @@ def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
     return anyio.run(work, backend_options={"use_uvloop": True})
 
 
-async def run_runner(runner: Runner, console: Console) -> None:
-    """Run a runner under its console; the first signal drains, the second cancels, the third leaves."""
+async def run_runner(runner: Runner, console: Console, reloading: Reloading | None = None) -> None:
+    """Run a runner under its console; the first signal drains, the second cancels, the third leaves; SIGHUP reloads."""
     console.attach(runner)
-    packages = {__name__, type(runner.plugins.backend).__module__}
-    with _records_to(console.handler, {name.partition(".")[0] for name in packages}, runner.settings.log_level):
+    with _records_to(console.handler, packages_of(runner), runner.settings.log_level):
         ended: DelegateError | None = DrainIncomplete(_LEFT)
         async with console.show(), anyio.create_task_group() as group:
             group.start_soon(_heed_signals, runner, group.cancel_scope)
+            if reloading is not None:
+                group.start_soon(_heed_hangups, runner, reloading)
             try:
                 await runner.run()
                 ended = None
@@ -167,6 +174,13 @@ async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
                 threading.Timer(_FAREWELL, _leave_now, [_LEFT]).start()
                 return
             answer(f"received {received.name}")
+
+
+async def _heed_hangups(runner: Runner, reloading: Reloading) -> None:
+    with anyio.open_signal_receiver(signal.SIGHUP) as signals:
+        async for _ in signals:
+            with suppress(DelegateError):  # it is in the log
+                await reloading.reload(runner)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``delegate pause``, ``resume``, ``drain`` and ``stop``: orders to a running runner on this machine."""
+"""``delegate pause``, ``resume``, ``drain``, ``stop`` and ``reload``: orders to a running runner on this machine."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -32,9 +32,14 @@ _CALLERS: Final = 16
 
 
 class ControlServer:
-    """Takes orders while its runner owns the state folder: a plugin of that runner, and a server beside it."""
+    """Takes orders while its runner owns the state folder: a plugin of that runner, and a server beside it.
 
-    def __init__(self) -> None:
+    Args:
+        reload: reads a runner's settings again, and says in lines what that has changed.
+    """
+
+    def __init__(self, reload: Callable[[Runner], Awaitable[Sequence[str]]]) -> None:
+        self._reload = reload
         self._runner: Runner | None = None
         self._owned = asyncio.Event()
         self._callers = 0
@@ -126,6 +131,8 @@ class ControlServer:
                 runner.drain("asked to drain by the operator")
             case "stop":
                 runner.stop("asked to stop by the operator")
+            case "reload":
+                return await self._reload(runner)
             case "retry":
                 return _lines(await runner.outbox.retry(order.ids))
             case "drop":

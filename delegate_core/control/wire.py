@@ -29,7 +29,7 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    do: Literal["status", "pause", "resume", "drain", "stop", "retry", "drop"]
+    do: Literal["status", "pause", "resume", "drain", "stop", "reload", "retry", "drop"]
     ids: tuple[str, ...] = ()
 
 

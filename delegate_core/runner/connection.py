@@ -134,6 +134,13 @@ class Connection:
         except DelegateError as error:
             self._core.interrupted(Stop(str(error), error), self._sessions[-1])
 
+    def announce(self, registration: Registration) -> None:
+        """Register again with what a runner says of itself now. Tasks of the present session stay with it."""
+        self._registration = replace(registration, address=self._registration.address)
+        if self._loops is not None:
+            self._again = None
+            self._loops.cancel()
+
     def interrupt(self, interrupt: Interrupt, session: Session) -> None:
         """End this session's loops and register again, if it is the present one."""
         if session is self._sessions[-1] and self._loops is not None:

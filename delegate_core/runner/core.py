@@ -71,6 +71,8 @@ class Core:
     dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
     spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]
+    masks: tuple[str, ...] = ()
+    """What no task may show, whatever it is given itself."""
     counters: Counters = field(default_factory=Counters)
     executions: dict[str, Execution] = field(default_factory=dict)
     """Claimed tasks that have no result yet, by id."""

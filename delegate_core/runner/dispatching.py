@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from delegate_core.handlers import Middleware, OpenHandlers, TaskContext
+from delegate_core.handlers import Middleware, TaskContext
 from delegate_core.handlers.base import Execute
 from delegate_core.handlers.middleware import surrounded
 from delegate_core.model import Task, TaskResult
 from delegate_core.plugins import Plugins
+from delegate_core.runner.generations import Generations
 from delegate_core.runner.secrets import Secrets
 
 __all__ = ["dispatcher"]
 
 
 def dispatcher(
-    plugins: Plugins, handlers: OpenHandlers, secrets: Secrets, middleware: Iterable[Middleware] = ()
+    plugins: Plugins, handlers: Generations, secrets: Secrets, middleware: Iterable[Middleware] = ()
 ) -> Execute:
     """The dispatch of one runner, with secrets put into the data, and the middleware around it.
 

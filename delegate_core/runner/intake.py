@@ -120,6 +120,8 @@ class Intake:
                 settle(Settled.GONE)
             if claimed is not None:
                 await self._carry_out(*claimed, slot)
+            elif offer.task_id not in self._open:
+                self._core.slots.refund()
 
     async def resume(self, session: Session, number: int, task: Task, slot: Slot) -> None:
         """Run a task that an earlier life had claimed and not started, within a `life` of the caller."""

@@ -20,7 +20,7 @@ from delegate_core.errors import (
     StateError,
     Stop,
 )
-from delegate_core.handlers import Handler, HandlerRegistry, Middleware, OpenHandlers, load_handlers
+from delegate_core.handlers import Handler, HandlerRegistry, Middleware, load_handlers
 from delegate_core.handlers.base import Serving
 from delegate_core.handlers.declared import DECLARED, declared_handlers
 from delegate_core.handlers.middleware import checked_middleware
@@ -36,9 +36,12 @@ from delegate_core.runner.core import Core, Observers
 from delegate_core.runner.dispatching import dispatcher
 from delegate_core.runner.ending import Ending
 from delegate_core.runner.engines import Engines, collect_engines
+from delegate_core.runner.generations import Generations
 from delegate_core.runner.intake import Intake
+from delegate_core.runner.lifespan import watch_lifespan
 from delegate_core.runner.outbox import Outbox, RunningOutbox
 from delegate_core.runner.recovery import Recovery
+from delegate_core.runner.reloading import Changes, compared, read_masks
 from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
 from delegate_core.runner.snapshot import RunningTask, Snapshot
@@ -93,7 +96,9 @@ class Runner:
             self.plugins.load_installed(disabled=self.settings.disabled_plugins, strict=self.settings.strict)
         self.plugins.load_named(self.settings.plugins)
         offers = collect_engines(self.plugins)
-        self.handlers = self._collect_handlers(handlers or {}, frozenset(offers))
+        self._functions = handlers or {}
+        self._engine_names = frozenset(offers)
+        self.handlers = self._collect_handlers(self.settings)
         self.state_dir = state_dir or self.settings.state_dir or default_state_folder(backend, self.name)
         self.middleware = self._collect_middleware(middleware)
         limits = {**self.handlers.limits(), **self.settings.limits}
@@ -101,6 +106,10 @@ class Runner:
         self.engines = Engines(offers, engine_settings or {}, self.handlers.engines(), self.slots)
         self.state = "new"
         self.reason = ""
+        self.slots.quota = self.settings.max_tasks
+        self._masks = read_masks(self.settings.mask_file)
+        self._default_capacity: int = getattr(backend, "default_capacity", 10)
+        self._generations: Generations | None = None
         self._ending = Ending()
         self._observers = Observers(self.plugins)
         self._core: Core | None = None
@@ -109,12 +118,12 @@ class Runner:
         self._outbox: Outbox | None = None
         self._since = time.monotonic()
 
-    def _collect_handlers(self, functions: Mapping[str, Serving], engines: frozenset[str]) -> HandlerRegistry:
-        registry = HandlerRegistry()
-        registry.add_functions(functions, "the program")
-        for source in self.settings.handlers:
+    def _collect_handlers(self, settings: RunnerSettings) -> HandlerRegistry:
+        registry, engines = HandlerRegistry(), self._engine_names
+        registry.add_functions(self._functions, "the program")
+        for source in settings.handlers:
             registry.add_all(load_handlers(source), source)
-        registry.add_all(declared_handlers(self.settings.handler), DECLARED)
+        registry.add_all(declared_handlers(settings.handler), DECLARED)
         for plugin, contributed in self.plugins.collect("task_handlers", engines=engines):
             try:
                 registry.add_all(contributed, f"plugin {plugin}")
@@ -146,11 +155,43 @@ class Runner:
 
     def drain(self, reason: str = "asked to drain") -> None:
         """Take no new task, finish what runs within ``drain_timeout``, deliver everything, deregister, leave."""
+        self._hold_for_end(reason)
         self._ending.ask(reason, cancel=False)
+
+    def _hold_for_end(self, reason: str) -> None:
+        """From the moment on in which the end is asked for, nothing is taken."""
+        if not self._ending.asked.is_set():
+            self.slots.hold(_DRAINING, reason)
 
     def stop(self, reason: str = "asked to stop") -> None:
         """Drain without waiting: cancel what runs, with its grace."""
+        self._hold_for_end(reason)
         self._ending.ask(reason, cancel=True)
+
+    async def reload(self, wanted: RunnerSettings) -> Changes:
+        """Have other settings take effect as far as that goes without a restart.
+
+        What runs goes on as it began. New handlers are loaded and opened before anything changes; a module that is
+        imported by its name stays what it is until a restart.
+
+        Raises:
+            DelegateError: they cannot be used. Nothing has changed.
+        """
+        changes = compared(self.settings, wanted)
+        settings, registry, masks = changes.settings, self.handlers, read_masks(wanted.mask_file)
+        if settings.handlers or {"handler", "handlers"} & set(changes.made):
+            registry = self._collect_handlers(settings)
+            if self._generations is not None:
+                await self._generations.replace(registry, settings)
+        announced = self.handlers.types(), self.slots.capacity, self.settings.tags
+        self.settings, self.handlers, self._masks = settings, registry, masks
+        capacity = settings.capacity or self._default_capacity
+        self.slots.resize(capacity, {**registry.limits(), **settings.limits})
+        if self._core is not None:
+            self._core.settings, self._core.handlers, self._core.masks = settings, registry, masks
+            if self._connection is not None and announced != (registry.types(), capacity, settings.tags):
+                self._connection.announce(self._registration(self._core))
+        return changes
 
     def pause(self, reason: str = "paused by the operator") -> None:
         """Take no new task until `resume`. Heartbeats and cancellations go on."""
@@ -197,7 +238,8 @@ class Runner:
         with StateFolder(self.state_dir) as folder, Journal(folder, durable=self.settings.durable) as journal:
             async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:
-                    async with self.handlers.opened(self.settings) as handlers:
+                    async with Generations.opened(self.handlers, self.settings) as handlers:
+                        self._generations = handlers
                         self._tell_handlers()
                         await self._serve_safely(self._make_core(folder, journal, spawn, handlers))
                 except DelegateError as error:  # out of here, it would be wrapped in an exception group
@@ -240,7 +282,7 @@ class Runner:
             group.cancel_scope.cancel()
 
     def _make_core(
-        self, folder: StateFolder, journal: Journal, spawn: Callable[..., object], handlers: OpenHandlers
+        self, folder: StateFolder, journal: Journal, spawn: Callable[..., object], handlers: Generations
     ) -> Core:
         secrets = Secrets(self.plugins.each("resolve_secret"), self.settings.secrets)
         return Core(
@@ -259,6 +301,7 @@ class Runner:
             dispatch=dispatcher(self.plugins, handlers, secrets, self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,
+            masks=self._masks,
         )
 
     def _registration(self, core: Core) -> Registration:
@@ -279,6 +322,7 @@ class Runner:
         async with anyio.create_task_group() as loops:
             recovery = Recovery(core, intake)
             self._outbox = RunningOutbox(core, recovery, lambda: connection.session)
+            loops.start_soon(watch_lifespan, core, self.drain)
             loops.start_soon(self._work, recovery, connection, session)
             await self._ending.asked.wait()
             await self._wind_down(core, intake)

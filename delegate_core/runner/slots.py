@@ -26,6 +26,8 @@ class Slots:
         counted_as: Callable[[str], str] = lambda task_type: task_type,
     ) -> None:
         self.capacity = capacity
+        self.quota: int | None = None
+        """How many more tasks may ever be taken; None: any number."""
         self._counted_as = counted_as
         self.limits = dict(limits or {})
         self.holds: dict[str, str] = {}
@@ -46,6 +48,8 @@ class Slots:
         if self._is_held(task_type):
             return 0
         free = self.capacity - self._used
+        if self.quota is not None:
+            free = min(free, self.quota)
         key = None if task_type is None else self._counted_as(task_type)
         if key is not None and key in self.limits:
             free = min(free, self.limits[key] - self._taken[key])
@@ -55,8 +59,22 @@ class Slots:
         """Take a slot if there is room for the type."""
         if self.room(task_type) < 1:
             return False
+        if self.quota is not None:
+            self.quota -= 1
         self.seize(task_type)
         return True
+
+    def refund(self) -> None:
+        """What was taken came to no task: it does not count for the quota."""
+        if self.quota is not None:
+            self.quota += 1
+            self.change()
+
+    def resize(self, capacity: int, limits: Mapping[str, int]) -> None:
+        """Another capacity and other limits from now on; what runs goes on."""
+        self.capacity, self.limits = capacity, dict(limits)
+        self._shrink()
+        self.change()
 
     def seize(self, task_type: str) -> None:
         """Take a slot whether or not there is room: for work that an earlier life had claimed."""

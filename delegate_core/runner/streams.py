@@ -42,14 +42,14 @@ class Streams:
     @property
     def masks(self) -> bool:
         """Whether there is anything to mask."""
-        return self._mask is not None or bool(self._execution.task.masks)
+        return self._mask is not None or bool(self._execution.task.masks or self._core.masks)
 
     @property
     def mask(self) -> Mask:
         """The mask, made at the first use."""
         with self._making:
             if self._mask is None:
-                self._mask = Mask(self._execution.task.masks)
+                self._mask = Mask((*self._core.masks, *self._execution.task.masks))
             return self._mask
 
     def log(self, stream: str = "") -> TaskLog:

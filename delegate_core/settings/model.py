@@ -41,6 +41,12 @@ class RunnerSettings(Settings):
         default_timeout: seconds for a task whose server names no limit.
         register_timeout: seconds in which the first registration must succeed; 0: try for ever.
         ready_within: seconds since the last successful call after which the runner counts as not ready.
+        max_tasks: leave after having claimed so many tasks.
+        max_idle: leave after so many seconds without a task.
+        max_uptime: leave after so many seconds, with what runs finished.
+        takeover: have a runner that has the state folder drain, and wait for its end.
+        lock_timeout: seconds to wait for a state folder that another process has.
+        mask_file: file with values that no task's log may show, one a line.
         durable: bear a power failure too: wait for the disk at each step of the journal.
         log_limit: bytes of a log that are kept, its end; of a pipeline's, of each step's.
         ca_files: certificate authorities to trust besides the system's: PEM files or folders.
@@ -78,6 +84,12 @@ class RunnerSettings(Settings):
     default_timeout: PositiveDuration = 3600.0
     register_timeout: Duration = 60.0
     ready_within: PositiveDuration = 120.0
+    max_tasks: int | None = Field(None, ge=1)
+    max_idle: PositiveDuration | None = None
+    max_uptime: PositiveDuration | None = None
+    takeover: bool = False
+    lock_timeout: Duration = 0.0
+    mask_file: UserPath | None = None
     durable: bool = False
     log_limit: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(5 * 1024 * 1024), ge=0)
     ca_files: Annotated[tuple[UserPath, ...], Flag("ca-file")] = ()

@@ -1,0 +1,72 @@
+"""Reading a running runner's settings again: on SIGHUP, or on an order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from delegate_core.cli.loading import AllSettings, load_all
+from delegate_core.errors import DelegateError
+from delegate_core.runner import Runner
+
+__all__ = ["Reloading"]
+
+_log = logging.getLogger(__name__)
+
+
+class Reloading:
+    """Reads the same flags, variables and file as the start did.
+
+    Args:
+        loaded: what the start has read.
+        config: the file that was named.
+        flags: those of the command.
+    """
+
+    def __init__(self, loaded: AllSettings, config: Path | None, flags: Mapping[str, Any]) -> None:
+        self._loaded = loaded
+        self._config = config
+        self._flags = flags
+
+    async def reload(self, runner: Runner) -> Sequence[str]:
+        """Have the new settings take effect; lines that say what has changed and what needs a restart.
+
+        Raises:
+            DelegateError: they cannot be used. Nothing has changed.
+        """
+        try:
+            return await self._reload(runner)
+        except DelegateError as error:
+            _log.error("the settings were read again and nothing was changed: %s", error)
+            raise
+
+    async def _reload(self, runner: Runner) -> Sequence[str]:
+        wanted = load_all(self._config, self._flags)
+        changes = await runner.reload(wanted.runner)
+        if "log_level" in changes.made:
+            for name in packages_of(runner):
+                logging.getLogger(name).setLevel(wanted.runner.log_level.upper())
+        left = [*changes.left, *self._others(wanted)]
+        said = [f"changed: {', '.join(changes.made) or 'nothing'}"]
+        said += [f"needs a restart: {', '.join(left)}"] if left else []
+        for line in said:
+            _log.info("the settings were read again; %s", line)
+        return said
+
+    def _others(self, wanted: AllSettings) -> list[str]:
+        """Settings of the backend and the engines that differ: those take effect at a start only."""
+        before = {table.name: table.values for table in self._loaded.tables() if table.name}
+        return [
+            f"[{table.name}] {name}"
+            for table in wanted.tables()
+            if table.name in before
+            for name in type(table.values).model_fields
+            if getattr(table.values, name) != getattr(before[table.name], name)
+        ]
+
+
+def packages_of(runner: Runner) -> set[str]:
+    """The packages whose log is the runner's own."""
+    return {name.partition(".")[0] for name in (__name__, type(runner.plugins.backend).__module__)}
