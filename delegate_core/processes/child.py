@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import anyio
@@ -19,6 +20,9 @@ from delegate_core.processes.tree import joined_marks
 __all__ = ["Child", "start"]
 
 _UMASK = 0o022
+
+_OOM_SCORE = "500"
+"""Of -1000 to 1000; the runner's own is 0, unless its service says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,16 @@ def start(spec: ProcessSpec) -> Child:
         raise explained(error, spec) from None
     try:
         descriptor = os.pidfd_open(popen.pid)
+        _offer_to_oom_killer(popen.pid)
         return Child(ProcessIdentity.of(popen.pid, spec.mark), _pipes(popen), popen, descriptor)
     except OSError as error:
         raise _unwatchable(popen, error) from None
+
+
+def _offer_to_oom_killer(pid: int) -> None:
+    """Where memory runs out, the system shall end a step and not the runner: what the process starts inherits this."""
+    with suppress(OSError):  # it may have ended already
+        Path(f"/proc/{pid}/oom_score_adj").write_text(_OOM_SCORE)
 
 
 def _popen(spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
