@@ -129,6 +129,7 @@ async def test_plugins_are_listed_with_their_origin(delegate: Command) -> None:
     assert [(one["name"], one["distribution"], one["problem"]) for one in listed] == [
         ("drone", "delegate-drone", ""),
         ("harness", "delegate-harness", ""),
+        ("docker", "delegate-docker", ""),
     ]
     assert "delegate-harness" in (await delegate("plugins", "list")).out
 
