@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from delegate_core.errors import CredentialsError, SettingsError
-from delegate_core.http import TlsOptions
+from delegate_core.http import TlsOptions, TransportKind
 from delegate_drone.client import DroneClient, parse_address
 from delegate_drone.faults import (
     AlreadyThere,
@@ -291,3 +291,10 @@ def test_a_token_that_no_header_carries_is_refused_without_showing_it(token: str
     with pytest.raises(CredentialsError, match="DRONE_RPC_SECRET") as error:
         DroneClient.open("https://ci.example", token, TlsOptions())
     assert not token or token not in str(error.value)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("httpx", "HttpxTransport"), ("reqwest", "ReqwestTransport")])
+async def test_the_setting_chooses_what_carries_the_calls(kind: TransportKind, name: str) -> None:
+    client = DroneClient.open("https://ci.example", TOKEN, TlsOptions(), kind=kind)
+    assert type(client._calls).__name__ == name  # nothing that a server sees tells them apart
+    await client.aclose()
