@@ -31,11 +31,11 @@ class OpenEngine(Engine, Protocol):
     async def sweep(self, owner: str) -> None:
         """Remove what this owner has left behind on the engine: whatever carries its name and is of no open place.
 
-        Called when a check has succeeded, at first and after each time that the engine was down. What another owner
-        has there is never touched.
+        Called when a check has succeeded, at first and after each time that the engine was down. It also removes what
+        owners have left that are a process and gone; see `ProcessOwner`. What any other owner has is never touched.
 
         Raises:
-            EngineError: something could not be removed.
+            EngineError: something of this owner could not be removed.
         """
         ...
 
@@ -46,7 +46,8 @@ class EngineSetup:
 
     Args:
         settings: an instance of its settings model; None where it has none.
-        owner: who makes it, the same after a restart: whatever stays behind on the engine has to carry this name.
+        owner: who makes it, the same after a restart: whatever stays behind on the engine has to carry this name. What
+            never starts again under the same name, as a command, is a `ProcessOwner`.
         doubt: to be called when a call has failed as if the engine was down, so that it is checked at once.
     """
 

@@ -14,13 +14,14 @@ from aiodocker import Docker
 from delegate_core.engines.contribution import EngineDown, EngineSetup
 from delegate_core.engines.engine import EngineError, Surroundings
 from delegate_core.engines.netrc import netrc_line
+from delegate_core.engines.owner import ProcessOwner
 from delegate_core.pipeline.spec import Stage, TemporaryVolume
 from delegate_docker.configuration import StageConfiguration
 from delegate_docker.faults import FAULTS, fault_text, is_unreachable
 from delegate_docker.images import Images
 from delegate_docker.labels import OWNER, STAGE, StageNames
 from delegate_docker.place import ContainerPlace
-from delegate_docker.removal import remove_labelled
+from delegate_docker.removal import label_values, remove_labelled
 from delegate_docker.settings import DockerSettings
 
 __all__ = ["DockerEngine"]
@@ -63,15 +64,26 @@ class DockerEngine:
             raise EngineDown(self._unreachable(error)) from None
 
     async def sweep(self, owner: str) -> None:
-        """Remove what this owner has left.
+        """Remove what this owner has left, and what processes of this machine have that were killed.
 
         Raises:
-            EngineError: something could not be removed.
+            EngineError: something of this owner could not be removed.
         """
         try:
             await remove_labelled(self._client, OWNER, owner, but=self._stages.__contains__)
+            owners = await label_values(self._client, OWNER)
         except FAULTS as error:
             raise EngineError(f"could not remove what was left on the container engine: {fault_text(error)}") from None
+        for gone in filter(_is_gone, owners):
+            await self._sweep_gone(gone)
+
+    async def _sweep_gone(self, owner: str) -> None:
+        """Several may do so at one time, and it is no business of this one's: what fails is tried at the next start."""
+        try:
+            await remove_labelled(self._client, OWNER, owner, but=lambda _: False)
+            _log.info("removed from the container engine what a killed command had left: %s", owner)
+        except FAULTS as error:
+            _log.info("could not remove all that a killed command has left, %s: %s", owner, fault_text(error))
 
     @asynccontextmanager
     async def open(self, stage: Stage, surroundings: Surroundings) -> AsyncIterator[ContainerPlace]:
@@ -151,6 +163,11 @@ class DockerEngine:
         source = stage.workspace.source
         if source is not None and self._settings.host.startswith("unix://") and not Path(source).is_dir():
             raise EngineError(f"the workspace {source} is no folder; name the folder in which the steps are to run")
+
+
+def _is_gone(owner: str) -> bool:
+    process = ProcessOwner.parse(owner)
+    return process is not None and process.is_gone()
 
 
 def _shown(host: str) -> str:

@@ -9,7 +9,7 @@ from delegate_core.pipeline.spec import Step
 __all__ = ["OWNER", "STAGE", "StageNames"]
 
 OWNER = "delegate.owner"
-"""Who made it: the runner's state folder."""
+"""Who made it: the runner's state folder, or the process of a command; see `ProcessOwner`."""
 STAGE = "delegate.stage"
 """For which run of a stage."""
 _STAGE_NAME = "delegate.stage.name"

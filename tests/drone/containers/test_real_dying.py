@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import anyio
@@ -11,7 +12,8 @@ from delegate_core.testing.bench import PATIENCE
 from delegate_drone.server import EmbeddedDrone
 from tests.drone.containers.bench import ended, log, submit
 from tests.drone.containers.conftest import RealEngine
-from tests.drone.containers.test_real_stages import one_step
+from tests.drone.containers.test_real_stages import gone, one_step
+from tests.drone.local.command import Command as Exec
 from tests.integration.command import Command
 
 RUN = ("run", "--backend", "drone", "--console", "plain")
@@ -67,3 +69,16 @@ async def test_a_runner_whose_engine_comes_later_takes_its_stages_then(
         assert not drone.stage(waiting).machine
         await anyio.Path(socket).symlink_to(engine.host.removeprefix("unix://"))
         assert (await drone.wait_finished(waiting, timeout=PATIENCE)).status == "success"
+
+
+async def test_a_starting_runner_removes_what_a_killed_exec_has_left(
+    drone: EmbeddedDrone, engine: RealEngine, command: Command, delegate: Exec
+) -> None:
+    delegate.write(one_step(engine, "commands: [ echo begun, sleep 1000 ]"))
+    with delegate.started("exec", DOCKER_HOST=engine.host) as killed:
+        killed.said("[a] begun")
+        killed.send(signal.SIGKILL)
+        killed.ended()
+    assert len(engine.left_behind()) == 2
+    async with command.started(*RUN, **settings(drone, engine)):
+        await gone(engine)

@@ -127,3 +127,25 @@ def test_json_lines_tell_of_containers_as_of_any_step(delegate: Command, engine:
     events = [json.loads(line) for line in ended.out.splitlines()]
     assert [event["text"] for event in events if event["event"] == "line"][-1] == "hello"
     assert events[-1]["event"] == "run_over"
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_and_what_a_living_one_has_is_not(
+    delegate: Command, engine: RealEngine
+) -> None:
+    volumes = "volumes: [ {name: v, temp: {}} ]\n"
+    delegate.write(head(engine) + volumes + steps(engine, a="echo begun, sleep 1000"), "long.yml")
+    delegate.write(head(engine) + steps(engine, a="echo well"), "short.yml")
+    with delegate.started("exec", "long.yml", DOCKER_HOST=engine.host) as killed:
+        killed.said("[a] begun")
+        killed.send(signal.SIGKILL)
+        killed.ended()
+    left = set(engine.left_behind())
+    assert len(left) == 3  # container, network, volume
+    with delegate.started("exec", "long.yml", DOCKER_HOST=engine.host) as living:
+        living.said("[a] begun")
+        assert not left & set(engine.left_behind())
+        assert delegate("exec", "short.yml", DOCKER_HOST=engine.host).code == 0
+        assert len(engine.left_behind()) == 3
+        living.send(signal.SIGINT)
+        assert living.ended() == 130
+    assert engine.left_behind() == []

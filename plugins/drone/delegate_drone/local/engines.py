@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import anyio
 
 from delegate_core.engines.engine import Engine, EngineError
 from delegate_core.engines.host import HostEngine
 from delegate_core.engines.mixed import MixedEngine
+from delegate_core.engines.owner import ProcessOwner
 from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
 from delegate_core.settings import RunnerSettings, find_file, load
 from delegate_drone.places import CONTAINER_ENGINE
@@ -89,13 +89,19 @@ async def _open_host(keeping: Keeping) -> AsyncIterator[Engine]:
 
 @asynccontextmanager
 async def _open_containers(configured: ConfiguredEngine, keeping: Keeping) -> AsyncIterator[Engine]:
-    """The container engine, once it has answered; a clone runs beside it, with the git of this machine."""
-    async with configured.open(f"exec-{uuid4().hex}") as engine:
+    """The container engine, once it has answered and is rid of what killed runs have left.
+
+    A clone runs beside it, with the git of this machine.
+    """
+    owner = str(ProcessOwner.new())
+    async with configured.open(owner) as engine:
         try:
             with anyio.fail_after(_PATIENCE):
                 await engine.check()
         except TimeoutError:
             raise EngineError(f"the container engine did not answer within {_PATIENCE:g}s: start it anew") from None
+        with anyio.move_on_after(_PATIENCE):  # what takes longer is for the next run
+            await engine.sweep(owner)
         yield MixedEngine(engine, _host(keeping))
 
 
