@@ -1,0 +1,52 @@
+"""``delegate top`` and ``dashboard``: looking at a running runner."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from delegate_core.cli.commands.arguments import BackendName, RunnerName, StateDir
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add them."""
+    for function in (
+        top,
+        dashboard,
+    ):
+        app.command(function.__name__)(function)
+
+
+def top(
+    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="Where a status is served.")] = None,
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+) -> None:
+    """Show the live view of a runner that runs elsewhere: on this machine, or at an address.
+
+    Piped, the view is printed once. A runner on another machine wants a token in DELEGATE_STATUS_TOKEN, or a password.
+
+    \b
+        delegate top --backend drone
+        delegate top http://admin:PASSWORD@builder-7.example:9210
+    """
+    from delegate_core.cli.top import show_top  # noqa: PLC0415
+
+    raise typer.Exit(show_top(url, state_dir, backend, name))
+
+
+def dashboard(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Print the address of a running runner's web page, with the token that opens it.
+
+    \b
+        xdg-open "$(delegate dashboard --backend drone)"
+    """
+    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.status.address import StatusAddress  # noqa: PLC0415
+
+    found = StatusAddress.of(folder_of(state_dir, backend, name))
+    typer.echo(f"{found.url}/?token={found.token}")
