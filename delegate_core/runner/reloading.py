@@ -24,6 +24,8 @@ CHANGEABLE: Final = (
     "mask_file",
     "max_idle",
     "max_uptime",
+    "min_free_disk",
+    "min_free_memory",
     "ready_within",
     "tags",
 )

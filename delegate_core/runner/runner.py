@@ -37,6 +37,7 @@ from delegate_core.runner.dispatching import dispatcher
 from delegate_core.runner.ending import Ending
 from delegate_core.runner.engines import Engines, collect_engines
 from delegate_core.runner.generations import Generations
+from delegate_core.runner.host import HOST_HOLDS, HostWatch, Thresholds
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.lifespan import watch_lifespan
 from delegate_core.runner.outbox import Outbox, RunningOutbox
@@ -319,15 +320,21 @@ class Runner:
         session = await self._first_session(connection)
         if session is None:
             return
+        host = HostWatch(self.slots, self.state_dir, self._thresholds)
+        await host.look()
         async with anyio.create_task_group() as loops:
             recovery = Recovery(core, intake)
             self._outbox = RunningOutbox(core, recovery, lambda: connection.session)
             loops.start_soon(watch_lifespan, core, self.drain)
+            loops.start_soon(host.keep)
             loops.start_soon(self._work, recovery, connection, session)
             await self._ending.asked.wait()
             await self._wind_down(core, intake)
             loops.cancel_scope.cancel()
         await self._say_goodbye(core, connection)
+
+    def _thresholds(self) -> Thresholds:
+        return Thresholds(self.settings.min_free_disk, self.settings.min_free_memory)
 
     async def _work(self, recovery: Recovery, connection: Connection, session: Session) -> None:
         """Take over what an earlier life left, then keep polling. Ends by cancellation."""
@@ -435,8 +442,8 @@ class Runner:
     # ------------------------------------------------------------------ looking
 
     def _obstacles(self) -> tuple[str, ...]:
-        """What of this machine keeps it from its work: an engine, the journal."""
-        own = [reason for name, reason in self.slots.holds.items() if name == _JOURNAL]
+        """What of this machine keeps it from its work: an engine, the journal, its disk, its memory."""
+        own = [reason for name, reason in self.slots.holds.items() if name in {_JOURNAL, *HOST_HOLDS}]
         return (*own, *(f"{name}: {why}" for name, why in self.engines.troubles.items()))
 
     def _is_ready(self, since_contact: float | None) -> bool:

@@ -44,6 +44,8 @@ class RunnerSettings(Settings):
         max_tasks: leave after having claimed so many tasks.
         max_idle: leave after so many seconds without a task.
         max_uptime: leave after so many seconds, with what runs finished.
+        min_free_disk: bytes that must be free where the state folder is; below, no task is taken. 0: any.
+        min_free_memory: bytes of memory that must be available on the machine; below, no task is taken. 0: any.
         takeover: have a runner that has the state folder drain, and wait for its end.
         lock_timeout: seconds to wait for a state folder that another process has.
         mask_file: file with values that no task's log may show, one a line.
@@ -87,6 +89,8 @@ class RunnerSettings(Settings):
     max_tasks: int | None = Field(None, ge=1)
     max_idle: PositiveDuration | None = None
     max_uptime: PositiveDuration | None = None
+    min_free_disk: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(256 * 1024 * 1024), ge=0)
+    min_free_memory: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(0), ge=0)
     takeover: bool = False
     lock_timeout: Duration = 0.0
     mask_file: UserPath | None = None
