@@ -48,7 +48,7 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     command = next((each for each in arguments if not each.startswith("-")), "")
     app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
     app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
-    app.command()(version)
+    app.command("version")(version)
     for commands in _COMMANDS:
         commands.add_to(app)
     own = {*(each.name or "" for each in app.registered_commands), *(each.name or "" for each in app.registered_groups)}
