@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 __all__ = ["Registry", "registry"]
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
@@ -26,32 +28,56 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
+def _fields(platform: str) -> dict[str, str]:
+    """``os/arch/variant`` as an image's configuration has it."""
+    return dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
+
+
+def _described(kind: str, content: bytes) -> dict[str, Any]:
+    return {"mediaType": kind, "size": len(content), "digest": _digest(content)}
+
+
 @dataclass
 class Registry:
-    """What it has, and what it was asked."""
+    """What it has, and what it was asked.
+
+    An image of several platforms is an index of as many manifests; each one's default command names its platform.
+    """
 
     root: bytes
     account: tuple[str, str] | None = None
+    platforms: tuple[str, ...] = ()
     host: str = ""
     manifests_asked: int = 0
     refused: int = 0
     blobs: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     manifest: bytes = b""
+    index: bytes = b""
 
     def __post_init__(self) -> None:
-        layer = gzip.compress(self.root, mtime=0)
+        if not self.platforms:
+            self.manifest = self._add("linux/amd64", ["true"])
+            return
+        listed = [
+            {**_described(_MANIFEST, self._add(each, ["echo", f"for {each}"])), "platform": _fields(each)}
+            for each in self.platforms
+        ]
+        self.index = json.dumps({"schemaVersion": 2, "mediaType": _INDEX, "manifests": listed}).encode()
+
+    def _add(self, platform: str, command: list[str]) -> bytes:
+        """Have the image of one platform; its manifest."""
         config = {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {"Cmd": ["true"]},
+            **_fields(platform),
+            "config": {"Cmd": command},
             "rootfs": {"type": "layers", "diff_ids": [_digest(self.root)]},
             "history": [{"created_by": "tests"}],
         }
-        parts = ((_CONFIG, json.dumps(config).encode()), (_LAYER, layer))
-        self.blobs = {_digest(content): (kind, content) for kind, content in parts}
-        listed = [{"mediaType": kind, "size": len(content), "digest": _digest(content)} for kind, content in parts]
-        manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": listed[0], "layers": listed[1:]}
-        self.manifest = json.dumps(manifest).encode()
+        parts = ((_CONFIG, json.dumps(config).encode()), (_LAYER, gzip.compress(self.root, mtime=0)))
+        of_config, *of_layers = (_described(kind, content) for kind, content in parts)
+        manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": of_config, "layers": of_layers}
+        written = json.dumps(manifest).encode()
+        self.blobs.update({_digest(content): (kind, content) for kind, content in (*parts, (_MANIFEST, written))})
+        return written
 
     def admits(self, authorization: str) -> bool:
         if self.account is None:
@@ -64,14 +90,18 @@ class Registry:
             return "application/json", b"{}"
         if "/manifests/" in path:
             self.manifests_asked += 1
-            return _MANIFEST, self.manifest
+            if (one := self.blobs.get(path.rpartition("/")[2])) is not None:
+                return one
+            return (_INDEX, self.index) if self.index else (_MANIFEST, self.manifest)
         return self.blobs.get(path.rpartition("/")[2])
 
 
 @contextmanager
-def registry(root: bytes, account: tuple[str, str] | None = None) -> Iterator[Registry]:
+def registry(
+    root: bytes, account: tuple[str, str] | None = None, platforms: tuple[str, ...] = ()
+) -> Iterator[Registry]:
     """Serve an image with this root folder under any name and tag."""
-    served = Registry(root, account)
+    served = Registry(root, account, platforms)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

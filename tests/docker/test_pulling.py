@@ -13,7 +13,7 @@ import pytest
 from delegate_core.engines.contribution import EngineSetup
 from delegate_core.engines.surroundings import LocalSurroundings
 from delegate_core.pipeline.container import Container, Pull, RegistryCredentials
-from delegate_core.pipeline.spec import Stage, Step
+from delegate_core.pipeline.spec import Platform, Stage, Step
 from delegate_core.pipeline.states import Broken, Ending, Exited
 from delegate_core.testing.engine_contract_base import PATIENCE, Printed
 from delegate_docker.connection import connected
@@ -38,14 +38,20 @@ def served(root: bytes, request: pytest.FixtureRequest) -> Iterator[Registry]:
         yield served
 
 
-async def run(host: str, folder: Path, container: Container) -> tuple[Ending, str]:
+async def run(
+    host: str,
+    folder: Path,
+    container: Container,
+    platform: Platform = Platform(),  # noqa: B008 - it is frozen
+    commands: tuple[str, ...] = ("echo ran",),
+) -> tuple[Ending, str]:
     settings = DockerSettings(host=host, config=folder)
     printed = Printed()
     async with connected(settings) as client:
         engine = DockerEngine(client, EngineSetup(settings=settings, owner="pulling"))
-        async with engine.open(Stage(name="s"), LocalSurroundings(folder)) as place:
+        async with engine.open(Stage(name="s", platform=platform), LocalSurroundings(folder)) as place:
             with anyio.fail_after(PATIENCE):
-                step = Step(name="s", commands=("echo ran",), container=container)
+                step = Step(name="s", commands=commands, container=container)
                 ending = await place.run(step, printed.write)
     return ending, printed.text
 
@@ -119,4 +125,47 @@ async def test_a_pull_that_fails_breaks_the_step_although_an_older_image_is_ther
         assert (await run(docker_host, tmp_path, container))[0] == Exited(0)
     ending, text = await run(docker_host, tmp_path, container)
     assert isinstance(ending, Broken)
+    assert "ran" not in text
+
+
+AMD, ARM = Platform(os="linux", arch="amd64"), Platform(os="linux", arch="arm64")
+
+
+async def test_the_variant_of_a_multi_platform_image_is_the_one_that_the_pipeline_names(
+    docker_host: str, tmp_path: Path, root: bytes
+) -> None:
+    with registry(root, platforms=("linux/amd64", "linux/arm/v6", "linux/arm/v7")) as served:
+        container = Container(image=f"{served.host}/team/many:1", pull=Pull.IF_NOT_EXISTS)
+        for arch, variant, text in (
+            ("amd64", "", "for linux/amd64"),
+            ("arm", "v7", "for linux/arm/v7"),
+        ):
+            platform = Platform(os="linux", arch=arch, variant=variant)
+            ending, printed = await run(docker_host, tmp_path, container, platform, ())
+            assert (ending, printed.splitlines()[-1]) == (Exited(0), text)
+        asked = served.manifests_asked
+        assert await run(docker_host, tmp_path, container, platform, ()) == (Exited(0), f"{text}\n")
+        assert served.manifests_asked == asked, "it is there already"
+
+
+async def test_an_image_that_is_not_for_the_pipeline_s_platform_breaks_the_step_with_both_named(
+    docker_host: str, tmp_path: Path, root: bytes
+) -> None:
+    with registry(root, platforms=("linux/amd64", "linux/s390x")) as served:
+        image = f"{served.host}/team/few:1"
+        assert (await run(docker_host, tmp_path, Container(image=image), AMD))[0] == Exited(0)
+        ending, _ = await run(docker_host, tmp_path, Container(image=image), ARM)
+        assert isinstance(ending, Broken)
+        assert f"cannot pull the image {image} for linux/arm64 without an account" in ending.error
+        ending, _ = await run(docker_host, tmp_path, Container(image=image, pull=Pull.NEVER), ARM)
+        there = f"the image {image} is there for linux/amd64 alone, not for linux/arm64, and its step never pulls it"
+        assert ending == Broken(there)
+
+
+async def test_an_image_of_one_platform_is_not_run_for_another(
+    docker_host: str, tmp_path: Path, served: Registry
+) -> None:
+    ending, text = await run(docker_host, tmp_path, Container(image=f"{served.host}/team/single:1"), ARM)
+    assert isinstance(ending, Broken)
+    assert "does not match the specified platform: wanted linux/arm64, actual: linux/amd64" in ending.error
     assert "ran" not in text

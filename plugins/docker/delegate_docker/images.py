@@ -14,6 +14,7 @@ from delegate_core.pipeline.container import Container, Pull
 from delegate_core.pipeline.spec import Platform
 from delegate_docker.accounts import known_account, registry_of
 from delegate_docker.faults import fault_text, is_gone
+from delegate_docker.platforms import image_platform, is_for, platform_query, platform_text
 from delegate_docker.settings import DockerSettings
 
 __all__ = ["ImageMissing", "Images"]
@@ -40,27 +41,31 @@ class Images:
         Raises:
             ImageMissing: it is not.
         """
-        here = await self._is_here(container.image, platform)
+        found = await self._shown(container.image, platform)
+        here = found is not None and is_for(found, platform)
         if container.pull is Pull.NEVER and not here:
-            raise ImageMissing(f"the image {container.image} is not there, and its step never pulls it")
+            what = "is not there" if found is None else _is_for_another(found, platform)
+            raise ImageMissing(f"the image {container.image} {what}, and its step never pulls it")
         if _is_wanted(container, here=here):
             await self._pull(container, platform, output)
 
-    async def _is_here(self, image: str, platform: Platform) -> bool:
+    async def _shown(self, image: str, platform: Platform) -> dict[str, Any] | None:
+        """What the engine says of the image; None: it is not there."""
         try:
-            found = await self._client.images.inspect(image)
+            shown: dict[str, Any] = await self._client._query_json(  # noqa: SLF001 - `inspect` takes no parameters
+                f"images/{image}/json", params=platform_query(platform)
+            )
         except DockerError as error:
             if is_gone(error):
-                return False
+                return None
             raise
-        wanted = {"Os": platform.os, "Architecture": platform.arch}
-        return all(not value or found.get(key, value) == value for key, value in wanted.items())
+        return shown
 
     async def _pull(self, container: Container, platform: Platform, output: Output) -> None:
         account = container.credentials or known_account(container.image, self._settings.config_file)
         auth = {"username": account.username, "password": account.password} if account else None
         told = _Told(output if self._settings.stream_pull else lambda _: None, self._clock)
-        wanted = "/".join(part for part in (platform.os, platform.arch, platform.variant) if part) or None
+        wanted = platform_text(platform) or None
         reference = _with_registry(container.image)
         try:
             async for message in self._client.images.pull(reference, auth=auth, platform=wanted, stream=True):
@@ -68,7 +73,8 @@ class Images:
         except DockerError as error:
             why = fault_text(error, (account.password,) if account else ())
             who = f"as {account.username}" if account else "without an account"
-            raise ImageMissing(f"cannot pull the image {container.image} {who}: {why}") from None
+            what = f"{container.image} for {wanted}" if wanted else container.image
+            raise ImageMissing(f"cannot pull the image {what} {who}: {why}") from None
 
 
 def _is_wanted(container: Container, *, here: bool) -> bool:
@@ -79,6 +85,10 @@ def _is_wanted(container: Container, *, here: bool) -> bool:
             return not here or _tag(container.image) == "latest"
         case _:
             return not here
+
+
+def _is_for_another(found: Mapping[str, Any], platform: Platform) -> str:
+    return f"is there for {image_platform(found)} alone, not for {platform_text(platform) or platform.os}"
 
 
 def _tag(image: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import anyio
 from aiodocker import Docker
@@ -18,6 +19,7 @@ from delegate_core.pipeline.states import Broken, Ending
 from delegate_docker.configuration import StageConfiguration, alias, unfit
 from delegate_docker.faults import FAULTS, fault_text, is_gone, is_unreachable
 from delegate_docker.images import ImageMissing, Images
+from delegate_docker.platforms import platform_text
 from delegate_docker.running import Running
 from delegate_docker.steptext import script_archive
 
@@ -92,7 +94,7 @@ class ContainerPlace:
 
     async def _create(self, name: str, step: Step, container: Container) -> DockerContainer:
         wanted = self._configuration.container(step, container)
-        created = await self._client.containers.create(wanted, name=name)
+        created = await self._created(name, wanted)
         if step.commands:
             archive = script_archive(step, self._configuration.stage.netrc)
             await created.put_archive("/", archive)  # type: ignore[no-untyped-call]
@@ -100,6 +102,18 @@ class ContainerPlace:
             for network in (*self._configuration.stage.networks, *container.networks):
                 await self._join(network, created, step)
         return created
+
+    async def _created(self, name: str, wanted: dict[str, Any]) -> DockerContainer:
+        """Name the platform, so that no other variant of the image runs: the engine refuses what does not match.
+
+        Source: parameter ``platform`` of ``POST /containers/create``, since version 1.41 of the Docker Engine API.
+        """
+        platform = platform_text(self._configuration.stage.platform)
+        params = {"name": name, **({"platform": platform} if platform else {})}
+        answer = await self._client._query_json(  # noqa: SLF001 - `containers.create` takes no platform
+            "containers/create", method="POST", data=wanted, params=params
+        )
+        return self._client.containers.container(answer["Id"])
 
     async def _join(self, network: str, container: DockerContainer, step: Step) -> None:
         name = alias(step)
