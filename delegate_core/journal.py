@@ -315,6 +315,10 @@ class Journal:
         """Delivered tasks of whose log nothing is known, oldest first: the runner died while it was sent."""
         return self._entries("WHERE phase = 'delivered' AND log IS NULL ORDER BY number")
 
+    def with_spare_log(self) -> list[int]:
+        """Numbers of delivered tasks whose log the server has, oldest first: what is here of it is a convenience."""
+        return [entry.number for entry in self._entries("WHERE phase = 'delivered' AND log = '' ORDER BY number")]
+
     def recent(self, limit: int = 100) -> list[Entry]:
         """The newest entries of any phase, newest first."""
         return self._entries("ORDER BY number DESC LIMIT ?", limit)

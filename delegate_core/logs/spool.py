@@ -1,5 +1,6 @@
 """A bounded log on disk that keeps the end: what a task printed, until the control plane has it."""
 
+import errno
 import os
 import shutil
 import threading
@@ -26,6 +27,10 @@ _ON_DISK: Final = 8
 """How much larger than the limit the files may grow: lines of a few characters take mostly what stands beside them."""
 
 
+_RESERVE: Final = 4 * 1024 * 1024
+"""Bytes of its disk that logs leave to others: losing lines is a pity, a journal without room is an outage."""
+
+
 class Dropped(NamedTuple):
     """What was printed but is not in the spool."""
 
@@ -39,7 +44,7 @@ class Spool:
 
     Files appear with the first line (mode 0600, in a folder of mode 0700). When the limit is passed, the
     oldest lines go, and `dropped` counts them. A disk that takes no more hurts nobody: the lines are counted
-    as dropped and `error` says why.
+    as dropped and `error` says why. The last 4 MiB of a disk are taken as a full one.
 
     Args:
         folder: absent or empty; `Spool.open` is for one that an earlier process left.
@@ -101,6 +106,13 @@ class Spool:
             return None
         noun = "line" if self._unstored == 1 else "lines"
         return f"{self._unstored} {noun} could not be stored in {self.folder}: {self._reason}"
+
+    @property
+    def shortfall(self) -> str:
+        """Why lines are missing, if any are, for whoever reads the log; names nothing of this machine."""
+        if self._unstored:
+            return f"the runner's disk did not take them: {self._reason}"
+        return "the log is larger than its limit"
 
     def append(self, lines: Sequence[LogLine]) -> None:
         """Add lines; never raises for the disk's sake.
@@ -181,7 +193,9 @@ class Spool:
         self._lines += len(run.lines)
         self._bytes += run.text_bytes
         try:
-            self._segments[-1].append(self._open_file(), run)
+            file = self._open_file()
+            _leave_reserve(file, run.size)
+            self._segments[-1].append(file, run)
         except OSError as error:
             self._unstored += len(run.lines)
             self._reason = error.strerror or type(error).__name__
@@ -206,6 +220,12 @@ class Spool:
         if file is not None:
             with suppress(OSError):
                 os.close(file)
+
+
+def _leave_reserve(file: int, size: int) -> None:
+    disk = os.fstatvfs(file)
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < size + _RESERVE:  # some file systems do not say
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _weight(part: Segment | Run) -> int:

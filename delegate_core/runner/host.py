@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +13,11 @@ import anyio
 import anyio.to_thread
 from pydantic import ByteSize
 
-from delegate_core.runner.slots import Slots
+from delegate_core.errors import StateError
+from delegate_core.runner.core import Core
+from delegate_core.statefolder import StateFolder
 
-__all__ = ["HOST_HOLDS", "HostWatch", "Thresholds", "is_short"]
+__all__ = ["HOST_HOLDS", "HostWatch", "is_short"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,27 +44,15 @@ def is_short(free: int, threshold: int, *, held: bool) -> bool:
     return free < threshold + (threshold // _SPARE if held else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Bytes that must be free for a task to be taken; 0 asks for nothing."""
-
-    disk: int
-    memory: int
-
-
 class HostWatch:
     """Looks every few seconds at what is free, and holds the slots while it is too little. What runs goes on.
 
-    Args:
-        slots: what is held.
-        folder: on the disk that counts: the state folder.
-        thresholds: the present ones; asked for at each look.
+    Before that, it makes room: logs of delivered tasks are kept for whoever looks back, but the server has them too.
     """
 
-    def __init__(self, slots: Slots, folder: Path, thresholds: Callable[[], Thresholds]) -> None:
-        self._slots = slots
-        self._folder = folder
-        self._thresholds = thresholds
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._slots = core.slots
 
     async def keep(self) -> None:
         """Look for ever. Error handling: what cannot be measured holds nothing."""
@@ -72,14 +62,24 @@ class HostWatch:
 
     async def look(self) -> None:
         """Look once. In a thread, with a limiter of its own: a disk may hang, and busy handlers must not delay this."""
-        wanted = self._thresholds()
-        if wanted.disk or _DISK in self._slots.holds:
-            free = await self._measured(lambda: _free_disk(self._folder))
-            where = f"free on the disk of the state folder {self._folder}"
-            self._judge(_DISK, free, wanted.disk, f"{where}; remove what is not needed there, or lower min_free_disk")
-        if wanted.memory or _MEMORY in self._slots.holds:
+        settings, holds = self._core.settings, self._slots.holds
+        if settings.min_free_disk or _DISK in holds:
+            await self._look_at_disk(settings.min_free_disk)
+        if settings.min_free_memory or _MEMORY in holds:
             free = await self._measured(_free_memory)
-            self._judge(_MEMORY, free, wanted.memory, "of memory available on this machine (min_free_memory)")
+            what = "of memory available on this machine (min_free_memory)"
+            self._judge(_MEMORY, free, settings.min_free_memory, what)
+
+    async def _look_at_disk(self, threshold: int) -> None:
+        path = self._core.folder.path
+        free = await self._measured(lambda: _free_disk(path))
+        if free is not None and is_short(free, threshold, held=_DISK in self._slots.holds):
+            spare: list[int] = []
+            with suppress(StateError):  # the journal tells of its own trouble
+                spare = self._core.journal.with_spare_log()
+            free = await self._measured(lambda: _make_room(self._core.folder, spare, threshold))
+        cure = "remove what is not needed there, or lower min_free_disk"
+        self._judge(_DISK, free, threshold, f"free on the disk of the state folder {path}; {cure}")
 
     async def _measured(self, measure: Callable[[], int]) -> int | None:
         try:
@@ -98,6 +98,19 @@ class HostWatch:
         elif held and not short:
             self._slots.unhold(name)
             _log.info("enough %s is free again; tasks are taken", name)
+
+
+def _make_room(folder: StateFolder, numbers: list[int], threshold: int) -> int:
+    """Remove logs of these entries, in their order, until enough is free; how much is free then."""
+    removed = 0
+    while is_short(free := _free_disk(folder.path), threshold, held=True) and numbers:
+        number = numbers.pop(0)
+        if folder.log_folder(number).exists():
+            folder.remove_log(number)
+            removed += 1
+    if removed:
+        _log.info("removed the logs of %d delivered tasks to make room on the disk; the server has them", removed)
+    return free
 
 
 def _free_disk(folder: Path) -> int:

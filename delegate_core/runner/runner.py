@@ -37,7 +37,7 @@ from delegate_core.runner.dispatching import dispatcher
 from delegate_core.runner.ending import Ending
 from delegate_core.runner.engines import Engines, collect_engines
 from delegate_core.runner.generations import Generations
-from delegate_core.runner.host import HOST_HOLDS, HostWatch, Thresholds
+from delegate_core.runner.host import HOST_HOLDS, HostWatch
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.lifespan import watch_lifespan
 from delegate_core.runner.outbox import Outbox, RunningOutbox
@@ -320,7 +320,7 @@ class Runner:
         session = await self._first_session(connection)
         if session is None:
             return
-        host = HostWatch(self.slots, self.state_dir, self._thresholds)
+        host = HostWatch(core)
         await host.look()
         async with anyio.create_task_group() as loops:
             recovery = Recovery(core, intake)
@@ -332,9 +332,6 @@ class Runner:
             await self._wind_down(core, intake)
             loops.cancel_scope.cancel()
         await self._say_goodbye(core, connection)
-
-    def _thresholds(self) -> Thresholds:
-        return Thresholds(self.settings.min_free_disk, self.settings.min_free_memory)
 
     async def _work(self, recovery: Recovery, connection: Connection, session: Session) -> None:
         """Take over what an earlier life left, then keep polling. Ends by cancellation."""

@@ -100,7 +100,8 @@ def wire_lines(spool: Spool, started: float) -> Iterator[WireLine]:
     """All lines of a spool, after one that says what is missing before them."""
     first = spool.first
     if dropped := spool.dropped.lines:
-        text = f"[{dropped:,} lines are missing here: the log is larger than its limit]\n"
+        where = "in this log" if spool.error else "here"  # a disk that is full takes the beginning, and not the end
+        text = f"[{dropped:,} lines are missing {where}: {spool.shortfall}]\n"
         yield WireLine(pos=max(0, first - 1), out=text)
     while lines := spool.read(first):
         yield from (_line(line, started) for line in lines)

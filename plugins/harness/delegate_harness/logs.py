@@ -177,7 +177,8 @@ def _blob(spool: Spool) -> bytes:
     lines = list(_all_lines(spool))
     if spool.dropped.lines:
         first = lines[0] if lines else LogLine(0, 0.0, "warn", "")
-        notice = f"[the first {spool.dropped.lines} lines were dropped: the log is larger than its limit]"
+        which = "" if spool.error else "the first "  # a disk that is full takes the beginning, and not the end
+        notice = f"[{which}{spool.dropped.lines} lines were dropped: {spool.shortfall}]"
         lines.insert(0, LogLine(first.position, first.time, "warn", notice))
     return b"".join(to_json(_wire_line(line, line.text)) + b"\n" for line in lines)
 

@@ -1,0 +1,108 @@
+"""A disk that is full while a task runs: a small one of memory, so that it is really full."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+import anyio
+import pytest
+
+from delegate_harness.manager import EmbeddedManager, Submission, Verdict
+from tests.integration.command import Command, manager_settings
+
+pytestmark = pytest.mark.anyio
+
+SIZE = 8 * 1024 * 1024
+NUMBERS = count()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "none", str(folder)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def delegate(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+def script(*commands: str) -> Submission:
+    key = f"log{next(NUMBERS)}"
+    return Submission("script", {"commands": list(commands), "trace": False}, abstractions={"name": key})
+
+
+def run(disk: Path) -> tuple[str, ...]:
+    return (
+        "run", "--backend", "harness", "--name", "mine", "--console", "plain", "--state-dir", str(disk / "state"),
+        "--log-limit", "64MiB", "--min-free-disk", "6MiB",
+    )  # fmt: skip
+
+
+async def outcome(manager: EmbeddedManager, submission: Submission) -> tuple[Verdict, str, str]:
+    """How a task ended, with the manager's message, and its log as it is stored there."""
+    task_id = manager.submit(submission)
+    await manager.wait_finished(task_id)
+    task = manager.task(task_id)
+    assert task.outcome is not None
+    log = await stored_log(manager, task.log_key)
+    return task.outcome.verdict, task.outcome.message, log
+
+
+async def stored_log(manager: EmbeddedManager, key: str) -> str:
+    def found(_: object) -> bool:
+        with suppress(KeyError):
+            return bool(manager.logs.blob(manager.account_id, key))
+        return False
+
+    with anyio.fail_after(30):
+        await manager.wait_for(found)
+    return manager.logs.blob(manager.account_id, key).decode()
+
+
+async def test_a_task_that_prints_more_than_the_disk_takes_goes_on_and_its_log_says_what_is_missing(
+    delegate: Command, small_disk: Path
+) -> None:
+    async with EmbeddedManager() as manager, delegate.started(*run(small_disk), **manager_settings(manager)) as runner:
+        await runner.said("running")
+        loud = script("head -c 20000000 /dev/zero | tr '\\0' x | fold -w 999", "echo the end")
+        verdict, _, log = await outcome(manager, loud)
+        assert verdict is Verdict.SUCCEEDED
+        assert "lines were dropped: the runner's disk did not take them: No space left on device" in log
+        assert "x" * 999 in log
+        await runner.said("removed the logs of 1 delivered tasks")
+        verdict, _, log = await outcome(manager, script("echo well again"))
+        assert (verdict, "well again" in log) == (Verdict.SUCCEEDED, True)
+        runner.signal(signal.SIGTERM)
+        assert await runner.ended() == 0
+
+
+async def test_a_task_that_fills_the_disk_fails_by_what_its_program_says_and_the_next_one_succeeds(
+    delegate: Command, small_disk: Path
+) -> None:
+    async with EmbeddedManager() as manager, delegate.started(*run(small_disk), **manager_settings(manager)) as runner:
+        await runner.said("running")
+        verdict, error, log = await outcome(manager, script("head -c 20000000 /dev/zero >big"))
+        assert verdict is Verdict.FAILED
+        assert "exit status" in error
+        assert "No space left on device" in log
+        verdict, _, log = await outcome(manager, script("echo well again"))
+        assert (verdict, "well again" in log) == (Verdict.SUCCEEDED, True)
+        runner.signal(signal.SIGTERM)
+        assert await runner.ended() == 0
