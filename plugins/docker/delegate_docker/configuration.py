@@ -13,7 +13,7 @@ from delegate_core.pipeline.spec import HostVolume, Limits, Stage, Step, Tempora
 from delegate_docker.labels import StageNames
 from delegate_docker.steptext import entrypoint
 
-__all__ = ["DEFAULT_BASE", "StageConfiguration", "alias", "unfit"]
+__all__ = ["DEFAULT_BASE", "StageConfiguration", "unfit"]
 
 DEFAULT_BASE = "/workspace"
 """Where the workspace is mounted if the stage does not say."""
@@ -27,7 +27,7 @@ _TOGETHER = "TINI_KILL_PROCESS_GROUP"
 """Tells the engine's own init to pass the stop signal to all that the step has started, as the host engine does."""
 
 
-def alias(step: Step) -> str | None:
+def _alias(step: Step) -> str | None:
     """The name by which other steps reach this one; None where it is no name of a host."""
     return step.name if _ALIAS.fullmatch(step.name) else None
 
@@ -126,7 +126,7 @@ class StageConfiguration:
     def _networking(self, step: Step, container: Container) -> dict[str, Any]:
         if container.network_mode:
             return {}
-        name = alias(step)
+        name = _alias(step)
         endpoint = {"Aliases": [name]} if name else {}
         return {"NetworkingConfig": {"EndpointsConfig": {self.names.network: endpoint}}}
 

@@ -16,7 +16,7 @@ from delegate_core.engines.engine import Output
 from delegate_core.pipeline.container import Container
 from delegate_core.pipeline.spec import Step
 from delegate_core.pipeline.states import Broken, Ending
-from delegate_docker.configuration import StageConfiguration, alias, unfit
+from delegate_docker.configuration import StageConfiguration, unfit
 from delegate_docker.faults import FAULTS, fault_text, is_gone, is_unreachable
 from delegate_docker.images import ImageMissing, Images
 from delegate_docker.platforms import platform_text
@@ -26,6 +26,10 @@ from delegate_docker.steptext import script_archive
 __all__ = ["ContainerPlace"]
 
 _log = logging.getLogger(__name__)
+
+
+class _NotJoined(Exception):
+    """A network could not be joined; the text says which, and how to mend it."""
 
 
 class ContainerPlace:
@@ -70,7 +74,7 @@ class ContainerPlace:
             stage = self._configuration.stage
             await self._images.provide(step.container, stage.platform, output if stage.show_pulls else _drop)
             return await self._in_container(step, step.container, output)
-        except (ImageMissing, LookupError) as error:
+        except (ImageMissing, _NotJoined, LookupError) as error:
             return Broken(str(error.args[0]))
         except FAULTS as error:
             return Broken(self._text(step, error))
@@ -99,8 +103,8 @@ class ContainerPlace:
             archive = script_archive(step, self._configuration.stage.netrc)
             await created.put_archive("/", archive)  # type: ignore[no-untyped-call]
         if not container.network_mode:
-            for network in (*self._configuration.stage.networks, *container.networks):
-                await self._join(network, created, step)
+            for network in dict.fromkeys((*self._configuration.stage.networks, *container.networks)):
+                await self._join(network, created)
         return created
 
     async def _created(self, name: str, wanted: dict[str, Any]) -> DockerContainer:
@@ -115,11 +119,16 @@ class ContainerPlace:
         )
         return self._client.containers.container(answer["Id"])
 
-    async def _join(self, network: str, container: DockerContainer, step: Step) -> None:
-        name = alias(step)
-        endpoint = {"Aliases": [name]} if name else {}
-        found = await self._client.networks.get(network)
-        await found.connect({"Container": container.id, "EndpointConfig": endpoint})
+    async def _join(self, network: str, container: DockerContainer) -> None:
+        """Join one that is there. Not by the step's name: other stages have steps of that name, and join it too."""
+        try:
+            found = await self._client.networks.get(network)
+            await found.connect({"Container": container.id})
+        except DockerError as error:
+            if is_unreachable(error):
+                raise
+            cure = f"; make it (docker network create {network}), or join no such network" if is_gone(error) else ""
+            raise _NotJoined(f"it cannot join the network {network!r}: {fault_text(error)}{cure}") from None
 
     async def _remove(self, name: str) -> None:
         """Take the container away. What is left of it when that fails, the stage's end or the next sweep removes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+from tests.docker.neighbour import neighbour
 from tests.drone.containers.conftest import RealEngine
 from tests.drone.local.command import Command
 
@@ -149,3 +150,17 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_what_a_living_one_has
         living.send(signal.SIGINT)
         assert living.ended() == 130
     assert engine.left_behind() == []
+
+
+def test_steps_join_a_network_by_its_flag_and_one_that_is_missing_is_named(
+    delegate: Command, engine: RealEngine
+) -> None:
+    with neighbour(engine.host, "of-the-lab") as (network, name):
+        delegate.write(head(engine) + steps(engine, a=f"wget -q -O - http://{name}/"))
+        ended = delegate("exec", "--network", network, DOCKER_HOST=engine.host)
+        assert ended.code == 0, ended.both
+        assert "[a] of-the-lab\n" in ended.out
+    ended = delegate("exec", "--network", network, DOCKER_HOST=engine.host)
+    assert ended.code == 1
+    assert f"it cannot join the network '{network}': " in ended.out
+    assert f"docker network create {network}" in ended.out

@@ -14,6 +14,7 @@ from delegate_core.testing.bench import PATIENCE, Bench
 from delegate_drone.compiler import SharedVolume
 from delegate_drone.server import EmbeddedDrone
 from delegate_drone.server.hooks import Hook
+from tests.docker.neighbour import neighbour
 from tests.drone.containers.bench import bench_at, ended, log, submit, until_ready
 from tests.drone.containers.conftest import RealEngine
 
@@ -216,3 +217,16 @@ async def test_the_git_of_the_host_clones_into_the_workspace_of_the_containers(
     assert "committed\n" in log(drone, stage, "a")
     assert (origin / "file").read_text() == "committed\n"
     assert not engine.left_behind()
+
+
+async def test_the_networks_of_a_runner_are_joined_and_their_options_given(
+    drone: EmbeddedDrone, engine: RealEngine, tmp_path: Path
+) -> None:
+    with neighbour(engine.host, "of-one") as (first, one), neighbour(engine.host, "of-two") as (second, two):
+        options = (("com.docker.network.driver.mtu", "1337"),)
+        async with runner_at(drone, engine, tmp_path / "state", networks=(first, second), network_opts=options):
+            fetch = f"commands: [ wget -q -O - http://{one}/, wget -q -O - http://{two}/, cat /sys/class/net/*/mtu ]"
+            stage = await ended(drone, submit(drone, one_step(engine, fetch)))
+    text = log(drone, stage, "a")
+    assert stage.status == "success", text
+    assert {"of-one", "of-two", "1337"} <= set(text.splitlines())
