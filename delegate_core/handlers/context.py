@@ -142,11 +142,13 @@ class TaskContext:
         deadline: float | None = None,
         grace: float = 10.0,
         margin: float = float("inf"),
+        limits: processes.Limits | None = None,
     ) -> None:
         self.task = task
         self.deadline = deadline
         self._grace = grace
         self._margin = margin
+        self._limits = limits or processes.Limits()
         self.cancelled = Cancellation()
         self.outlived_by: anyio.Event | None = None
         self._surroundings = surroundings
@@ -222,11 +224,12 @@ class TaskContext:
     # ------------------------------------------------------------------ work
 
     async def run(
-        self, spec: processes.ProcessSpec, on_output: processes.OnOutput | None = None
+        self, spec: processes.ProcessSpec, on_output: processes.OnOutput | None = None, *, limited: bool = True
     ) -> processes.ProcessExit:
         """Run a process to its end, its output going to the task's log.
 
-        Cancelling ends the whole tree: SIGTERM to its group, the grace, SIGKILL.
+        Cancelling ends the whole tree: SIGTERM to its group, the grace, SIGKILL. The limits of the runner's settings
+        are put on it where it has none of its own, unless ``limited`` is false.
 
         Raises:
             ProcessStartError: it could not be started.
@@ -242,6 +245,7 @@ class TaskContext:
             spec,
             grace=lambda: min(wanted() if callable(wanted) else wanted, self.grace),
             within=self._surroundings.mark,
+            limits=spec.limits.over(self._limits) if limited else spec.limits,
         )
         try:
             return await processes.run(spec, on_output=on_output or self._print, on_start=record)
@@ -262,6 +266,7 @@ class TaskContext:
             deadline=self.deadline,
             grace=self._grace,
             margin=self._margin,
+            limits=self._limits,
         )
         part.cancelled = self.cancelled
         try:

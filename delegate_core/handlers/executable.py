@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import ByteSize, Discriminator, Field, Tag, field_validator
 
 from delegate_core.artifacts import ArtifactCache, ArtifactError, Download, GitRepository
 from delegate_core.artifacts.sources import shown
@@ -29,8 +29,8 @@ from delegate_core.handlers.options import ExchangeOptions, Value, checked, valu
 from delegate_core.handlers.options import Path as RequestPath
 from delegate_core.http import TlsOptions, TransportError
 from delegate_core.model import Task, TaskResult
-from delegate_core.processes import ProcessExit, ProcessSpec, ProcessStartError, Stream
-from delegate_core.settings import RunnerSettings
+from delegate_core.processes import Limits, ProcessExit, ProcessSpec, ProcessStartError, Stream
+from delegate_core.settings import PositiveDuration, RunnerSettings
 from delegate_core.settings.secretfrom import SecretUnavailable
 
 __all__ = ["ExecutableHandler", "ExecutableOptions", "executable"]
@@ -60,6 +60,10 @@ class ExecutableOptions(ExchangeOptions):
         arguments: of the program.
         environment: added to its clean environment; a value may be a secret.
         path: of the request, with its query.
+        task_cpu_time: instead of the runner's setting; so are the next.
+        task_memory: the same.
+        task_processes: the same.
+        task_file_size: the same.
     """
 
     executable: Source
@@ -67,6 +71,10 @@ class ExecutableOptions(ExchangeOptions):
     environment: dict[str, Value] = Field(default_factory=dict)
     path: RequestPath = "/"
     send: Literal["data", "task"] = "data"
+    task_cpu_time: PositiveDuration | None = None
+    task_memory: Annotated[ByteSize, Field(gt=0)] | None = None
+    task_processes: Annotated[int, Field(ge=1)] | None = None
+    task_file_size: Annotated[ByteSize, Field(gt=0)] | None = None
 
     @field_validator("environment")
     @classmethod
@@ -218,6 +226,12 @@ class _Run:
             stdin=body,
             grace=float("inf"),  # as long as the runner allows
             merge_stderr=False,
+            limits=Limits(
+                cpu_time=options.task_cpu_time,
+                memory=options.task_memory,
+                processes=options.task_processes,
+                file_size=options.task_file_size,
+            ),
         )
 
     def _take(self, data: bytes, stream: Stream) -> None:
@@ -239,6 +253,7 @@ class _Run:
         result = result_of(answer, self._options, self._context) if answer else None
         if ended.exit_code != 0:
             how = f"was ended by signal {ended.signal}" if ended.signal else f"exited with status {ended.exit_code}"
+            how += f": {ended.limited}" if ended.limited else ""
             said = f"; it answered: {result.error}" if result and result.error else ""
             return TaskResult.failed(f"{self._program.name} {how}{said}", result.data if result else None)
         if result is None:

@@ -122,6 +122,8 @@ def _text(params: Script, *, posix: bool) -> str:
 
 def _result(ended: ProcessExit, outputs: dict[str, str]) -> TaskResult:
     how = f"ended by signal {ended.signal}" if ended.signal else ""
+    if ended.limited:
+        how = f"{how or f'exit status {ended.exit_code}'}: {ended.limited}"
     return _ended(ended.exit_code, how, outputs)
 
 

@@ -70,9 +70,10 @@ class StageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process ended by itself."""
+    """The process ended by itself; ``limited`` says which limit it met, if one may be why it failed."""
 
     code: int
+    limited: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,10 @@ class OutOfMemory:
 
 @dataclass(frozen=True, slots=True)
 class Signalled:
-    """The process died of a signal."""
+    """The process died of a signal; ``limited`` as above."""
 
     number: int
+    limited: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,13 @@ def judged(ending: Ending) -> tuple[StepStatus, int, str]:
     match ending:
         case Exited(0 | 78 as code):
             return StepStatus.SUCCESS, code, ""
-        case Exited(code):
-            return StepStatus.FAILURE, code, ""
+        case Exited(code, limited):
+            return StepStatus.FAILURE, code, f"exit code {code}: {limited}" if limited else ""
         case OutOfMemory():
             return StepStatus.FAILURE, KILLED_CODE, "out of memory"
-        case Signalled(number):
-            return StepStatus.FAILURE, SIGNALLED_CODE, f"killed by {_signal_name(number)}"
+        case Signalled(number, limited):
+            how = f"killed by {_signal_name(number)}"
+            return StepStatus.FAILURE, SIGNALLED_CODE, f"{how}: {limited}" if limited else how
         case Broken(error):
             return StepStatus.ERROR, ERROR_CODE, error
         case _:

@@ -9,6 +9,7 @@ the process that was started. The modules, from the ground up:
 - ``identity`` names one process for ever, for the journal,
 - ``tree`` finds what belongs to one start,
 - ``ending`` ends it: SIGTERM, a grace, SIGKILL,
+- ``limits`` bounds what each process of a start may take,
 - ``child`` starts the main process and reaps it, ``failure`` explains why it could not be started,
 - ``output`` reads its pipes,
 - ``process`` is the life of one start, from the first to the last of these.
@@ -20,12 +21,14 @@ process that got the pid of another, and no wait polls.
 from delegate_core.processes.ending import end_leftovers
 from delegate_core.processes.failure import ProcessStartError
 from delegate_core.processes.identity import MARK_VARIABLE, ProcessIdentity
+from delegate_core.processes.limits import Limits
 from delegate_core.processes.output import OnOutput, Stream
 from delegate_core.processes.process import OnStart, Process, run
 from delegate_core.processes.specification import ProcessExit, ProcessSpec
 
 __all__ = [
     "MARK_VARIABLE",
+    "Limits",
     "OnOutput",
     "OnStart",
     "Process",

@@ -83,8 +83,9 @@ def start(spec: ProcessSpec) -> Child:
     except (OSError, ValueError) as error:
         raise explained(error, spec) from None
     try:
-        descriptor = os.pidfd_open(popen.pid)
         _offer_to_oom_killer(popen.pid)
+        _limit(popen, spec)
+        descriptor = os.pidfd_open(popen.pid)
         return Child(ProcessIdentity.of(popen.pid, spec.mark), _pipes(popen), popen, descriptor)
     except OSError as error:
         raise _unwatchable(popen, error) from None
@@ -94,6 +95,17 @@ def _offer_to_oom_killer(pid: int) -> None:
     """Where memory runs out, the system shall end a step and not the runner: what the process starts inherits this."""
     with suppress(OSError):  # it may have ended already
         Path(f"/proc/{pid}/oom_score_adj").write_text(_OOM_SCORE)
+
+
+def _limit(popen: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
+    try:
+        spec.limits.set_on(popen.pid)
+    except (OSError, ValueError) as error:
+        raise _given_up(
+            popen,
+            f"the limits of {spec.argv[0]!r} could not be set: {error}",
+            "It has to be a program of the runner's own user; or take the limits out of the settings",
+        ) from None
 
 
 def _popen(spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
@@ -131,12 +143,17 @@ def _pipes(popen: subprocess.Popen[bytes]) -> dict[Stream, IO[bytes]]:
 
 
 def _unwatchable(popen: subprocess.Popen[bytes], error: OSError) -> ProcessStartError:
-    """What to say of a process that could not be watched, and was therefore killed."""
-    popen.kill()
-    with popen:  # closes its pipes and reaps it
-        pass
-    return ProcessStartError(
+    return _given_up(
+        popen,
         f"process {popen.pid} was started but cannot be watched: {error.strerror}",
         "Raise the runner's limit of open files; on Linux before 5.3, or without pidfd_open, upgrade",
         error.errno,
     )
+
+
+def _given_up(popen: subprocess.Popen[bytes], culprit: str, cure: str, number: int | None = None) -> ProcessStartError:
+    """What to say of a process that was started in vain, and is killed."""
+    popen.kill()
+    with popen:  # closes its pipes and reaps it
+        _limit(popen, spec)
+    return ProcessStartError(culprit, cure, number)

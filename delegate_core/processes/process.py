@@ -138,6 +138,7 @@ class _Guard:
 
     def _exit(self, ending: Ending, *, natural: bool) -> ProcessExit:
         code, number = self.child.reap()
+        limited = self.process.spec.limits.verdict(code, number) if natural else ""
         return ProcessExit(
             code=code,
             signal=number,
@@ -145,4 +146,5 @@ class _Guard:
             killed=ending.killed,
             leftovers=ending.ended if natural else 0,
             survivors=ending.survivors,
+            limited=limited,
         )

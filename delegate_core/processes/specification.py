@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from delegate_core.processes.identity import checked_mark
+from delegate_core.processes.limits import Limits
 
 __all__ = ["ProcessExit", "ProcessSpec"]
 
@@ -27,6 +28,7 @@ class ProcessSpec:
         linger: seconds that its descendants have, after it exited, to finish and close its output.
         merge_stderr: its standard error goes into its standard output, in the order of writing.
         mark: what finds its descendants; unique.
+        limits: of each of its processes.
         within: a mark that it shares with others, which finds all of them: `end_leftovers` takes it.
     """
 
@@ -39,6 +41,7 @@ class ProcessSpec:
     merge_stderr: bool = True
     mark: str = field(default_factory=lambda: uuid4().hex)
     within: str | None = None
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         checked_mark(self.mark)
@@ -59,6 +62,7 @@ class ProcessExit:
         killed: SIGTERM and the grace were not enough for all of its tree.
         leftovers: processes that outlived it when it exited by itself, and were ended.
         survivors: processes that could not be ended: another user's, or stuck in the kernel.
+        limited: which limit it met, or may have met, where it failed by itself; for a person, else empty.
     """
 
     code: int | None
@@ -67,6 +71,7 @@ class ProcessExit:
     killed: bool = False
     leftovers: int = 0
     survivors: int = 0
+    limited: str = ""
 
     @property
     def exit_code(self) -> int:

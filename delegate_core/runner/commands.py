@@ -56,7 +56,7 @@ class TaskCommands:
         output = _Output(context, self._output)
         try:
             with anyio.move_on_after(timeout):
-                ended = await context.run(spec, output.take)
+                ended = await context.run(spec, output.take, limited=False)
                 if ended.exit_code == 0:
                     return ""
                 return f"was ended by signal {ended.signal}" if ended.signal else f"ended with status {ended.exit_code}"

@@ -32,11 +32,12 @@ from delegate_core.model import (
     Touch,
     with_event,
 )
-from delegate_core.processes import ProcessIdentity
+from delegate_core.processes import Limits, ProcessIdentity
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.streams import StepStream, Streams, printed_line
 from delegate_core.secrets import SecretError
+from delegate_core.settings import RunnerSettings
 from delegate_core.settings.secretfrom import SecretUnavailable
 
 __all__ = ["Execution"]
@@ -179,7 +180,12 @@ class Execution:
 
     async def _dispatched(self, deadline: float) -> TaskResult:
         self._context = TaskContext(
-            self.task, self, deadline=deadline, grace=self.core.settings.grace, margin=self._margin
+            self.task,
+            self,
+            deadline=deadline,
+            grace=self.core.settings.grace,
+            margin=self._margin,
+            limits=_limits(self.core.settings),
         )
         if not self.core.backend.watches:
             return await self._answer(self._context)
@@ -312,3 +318,12 @@ class Execution:
         """It printed a line."""
         self.last_line = printed_line(line, stream)
         self.core.observers.task_logged(task=self.task, line=line, stream=stream)
+
+
+def _limits(settings: RunnerSettings) -> Limits:
+    return Limits(
+        cpu_time=settings.task_cpu_time,
+        memory=settings.task_memory,
+        processes=settings.task_processes,
+        file_size=settings.task_file_size,
+    )

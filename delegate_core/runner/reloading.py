@@ -28,6 +28,10 @@ CHANGEABLE: Final = (
     "min_free_memory",
     "ready_within",
     "tags",
+    "task_cpu_time",
+    "task_file_size",
+    "task_memory",
+    "task_processes",
 )
 """Settings that take effect without a restart."""
 

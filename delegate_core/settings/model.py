@@ -29,6 +29,10 @@ class RunnerSettings(Settings):
         after_task: a shell command after each task, told its outcome in DELEGATE_TASK_OUTCOME.
         task_command_timeout: seconds that each of these commands has.
         task_command_output: bytes of their output that go into the task's log, each.
+        task_cpu_time: seconds of computing that each process of a task may take.
+        task_memory: bytes of address space that each process of a task may have.
+        task_processes: processes and threads that the runner's user may have where a task starts another.
+        task_file_size: bytes that a file may have which a process of a task writes.
         tags: what this runner offers, for a server that chooses by it.
         poll_interval: seconds between two questions for tasks.
         state_dir: folder of the journal.
@@ -74,6 +78,10 @@ class RunnerSettings(Settings):
     after_task: Annotated[str, Field(min_length=1)] | None = None
     task_command_timeout: PositiveDuration = 60.0
     task_command_output: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(64 * 1024), ge=0)
+    task_cpu_time: PositiveDuration | None = None
+    task_memory: Annotated[ByteSize, Field(gt=0), WithJsonSchema(_SIZE)] | None = None
+    task_processes: int | None = Field(None, ge=1)
+    task_file_size: Annotated[ByteSize, Field(gt=0), WithJsonSchema(_SIZE)] | None = None
     tags: Annotated[tuple[str, ...], Flag("tag")] = ()
     poll_interval: PositiveDuration | None = None
     state_dir: UserPath | None = None

@@ -22,7 +22,8 @@ __all__ = ["HostPlace"]
 class HostPlace:
     """The folders of one stage, in which its steps run, any number of them at one time.
 
-    The limits of a step are for containers: what this system can limit without one counts for a whole user.
+    The limits of a step are for containers: what this system can limit without one counts for each process, or for a
+    whole user. Those of the runner's settings are put on every process, by the surroundings.
 
     Attributes:
         wanted: the stage has failed, and its workspace may be worth keeping.
@@ -96,7 +97,7 @@ def _printable(text: str) -> bool:
 
 def _ending(ended: ProcessExit) -> Ending:
     if ended.code is not None:
-        return Exited(ended.code)
+        return Exited(ended.code, ended.limited)
     if ended.signal is not None:
-        return Signalled(ended.signal)
+        return Signalled(ended.signal, ended.limited)
     return Broken("its process was lost: it could not be ended, or somebody else waited for it")
