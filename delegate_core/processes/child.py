@@ -155,5 +155,5 @@ def _given_up(popen: subprocess.Popen[bytes], culprit: str, cure: str, number: i
     """What to say of a process that was started in vain, and is killed."""
     popen.kill()
     with popen:  # closes its pipes and reaps it
-        _limit(popen, spec)
+        pass
     return ProcessStartError(culprit, cure, number)
