@@ -207,7 +207,7 @@ def box_archive() -> bytes:
         archive.add(_BUSYBOX, "bin/busybox")
         for name in set(applets) - {"busybox"}:
             _add_link(archive, f"bin/{name}", "busybox")
-        _add_program(archive, "flock")  # Debian's BusyBox has none
+        add_program(archive, "flock")  # Debian's BusyBox has none
         users = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n"
         _add_file(archive, "etc/passwd", users)
         for folder, mode in (("tmp", 0o1777), ("root", 0o700)):
@@ -217,11 +217,11 @@ def box_archive() -> bytes:
     return written.getvalue()
 
 
-def _add_program(archive: tarfile.TarFile, name: str) -> None:
+def add_program(archive: tarfile.TarFile, name: str, place: str = "") -> None:
     """A program of this machine with the libraries that it needs, where its loader looks for them."""
     program = shutil.which(name)
     assert program is not None
-    archive.add(os.path.realpath(program), f"usr/bin/{name}")
+    archive.add(os.path.realpath(program), (place or f"usr/bin/{name}").lstrip("/"))
     needed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     for library in re.findall(r"(/\S+) \(0x", needed):
         if library.lstrip("/") not in archive.getnames():
