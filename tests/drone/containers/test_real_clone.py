@@ -27,7 +27,17 @@ class Origin:
     folder: Path
 
     def git(self, *words: str) -> str:
-        quiet = ["git", "-c", "user.name=A", "-c", "user.email=a@b", "-c", "init.defaultBranch=main", "-C", self.folder]
+        quiet = [
+            "git",
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "init.defaultBranch=main",
+            "-C",
+            str(self.folder),
+        ]
         return subprocess.run([*quiet, *words], capture_output=True, text=True, check=True).stdout.strip()
 
     def commit(self, name: str, text: str) -> str:
