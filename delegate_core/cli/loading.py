@@ -71,15 +71,15 @@ class AllSettings:
                 yield Table(name, engine.settings, engine.origins)
 
 
-def load_all(config: Path | None, flags: Mapping[str, Any]) -> AllSettings:
+def load_all(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> AllSettings:
     """The settings of the core, of the backend that is named, and of the installed engines.
 
     Raises:
         SettingsError: no backend is named, or something is wrong, all of it a line each.
         PluginError: there is no such backend.
     """
-    file = find_file(config, os.environ, Path.cwd())
-    first = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+    file = find_file(config, environ, Path.cwd())
+    first = load(RunnerSettings, flags=flags, environ=environ, file=file).values
     if first.backend is None:
         raise SettingsError("no backend is named; add --backend harness, or see `delegate plugins list`")
     module = backend_module(first.backend)
@@ -90,16 +90,16 @@ def load_all(config: Path | None, flags: Mapping[str, Any]) -> AllSettings:
     core = load(
         RunnerSettings,
         flags=flags,
-        environ=os.environ,
+        environ=environ,
         file=file,
         others=models,
         aliases=model.runner_environment if model is not None else {},
     )
-    engines = configured_engines(offers, environ=os.environ, file=file, flags=flags, others=models)
+    engines = configured_engines(offers, environ=environ, file=file, flags=flags, others=models)
     if model is None:
         return AllSettings(file, module, core, None, engines)
     others: list[type[Settings]] = [RunnerSettings, *models]
-    own = load(model, flags=flags, environ=os.environ, file=file, table=first.backend, others=others)
+    own = load(model, flags=flags, environ=environ, file=file, table=first.backend, others=others)
     return AllSettings(file, module, core, own, engines)
 
 

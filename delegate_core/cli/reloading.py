@@ -23,9 +23,13 @@ class Reloading:
         loaded: what the start has read.
         config: the file that was named.
         flags: those of the command.
+        environ: the environment as the start found it; secrets are not in that of the process any more.
     """
 
-    def __init__(self, loaded: AllSettings, config: Path | None, flags: Mapping[str, Any]) -> None:
+    def __init__(
+        self, loaded: AllSettings, config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
+    ) -> None:
+        self._environ = environ
         self._loaded = loaded
         self._config = config
         self._flags = flags
@@ -43,7 +47,7 @@ class Reloading:
             raise
 
     async def _reload(self, runner: Runner) -> Sequence[str]:
-        wanted = load_all(self._config, self._flags)
+        wanted = load_all(self._config, self._flags, self._environ)
         changes = await runner.reload(wanted.runner)
         if "log_level" in changes.made:
             for name in packages_of(runner):

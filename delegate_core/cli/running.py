@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 
 from delegate_core.beside import beside
+from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_variables
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.cli.reloading import Reloading, packages_of
@@ -43,11 +44,14 @@ _DEAF = "a handler does not heed its cancellation and was left; start this runne
 
 def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     """Run until drained; raises the `DelegateError` that it ended with."""
-    loaded = load_all(config, flags)
+    close_to_others()
+    environ = dict(os.environ)
+    loaded = load_all(config, flags, environ)
+    remove_from_environment(secret_variables(loaded))
     print_warnings(loaded.warnings)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
     observation = Observation(loaded.runner, loaded.runner.backend or "")
-    reloading = Reloading(loaded, config, flags)
+    reloading = Reloading(loaded, config, flags, environ)
     control, notifier = ControlServer(reloading.reload), Notifier.of(os.environ)
     runner = make_runner(loaded, console, control, notifier, *observation.plugins)
     await_folder(runner.state_dir, loaded.runner)
