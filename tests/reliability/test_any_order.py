@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from pydantic import ByteSize
 
 from delegate_core import TaskContext
 from delegate_core.errors import DelegateError
@@ -45,7 +46,13 @@ class Life:
         self.runner = Runner(
             self.backend,
             work.handlers(self.backend),
-            settings=RunnerSettings(name="machine", capacity=CAPACITY, drain_timeout=30.0, register_timeout=0.0),
+            settings=RunnerSettings(
+                name="machine",
+                capacity=CAPACITY,
+                drain_timeout=30.0,
+                register_timeout=0.0,
+                min_free_disk=ByteSize(0),  # asked in a thread, which virtual time does not wait for
+            ),
             state_dir=folder,
         )
         self.error: DelegateError | None = None
