@@ -64,7 +64,8 @@ def _runner(backend: OneTask, folder: Path, config: Path | None, flags: dict[str
     engines = configured_engines(offers, environ=os.environ, file=file)
     return Runner(
         backend,
-        settings=settings.model_copy(update={"capacity": 1}),
+        # Whoever runs one task by hand would wait for ever where a runner waits for room.
+        settings=settings.model_copy(update={"capacity": 1, "min_free_disk": 0, "min_free_memory": 0}),
         plugins=[_Lines()],
         state_dir=folder,
         installed=True,

@@ -162,3 +162,9 @@ def test_data_is_taken_as_it_is_unless_it_is_the_base64_of_an_object_or_array(da
     assert read_task(json.dumps({"type": "a", "data": data}), "f", None).data == data
     expected = data if isinstance(data, dict | list) else encoded(data)
     assert read_task(json.dumps({"type": "a", "data": encoded(data)}), "f", None).data == expected
+
+
+async def test_a_machine_that_is_short_of_disk_keeps_nobody_waiting(command: Command) -> None:
+    (command.folder / "task.json").write_text('{"type": "script", "data": {"commands": ["echo hello"]}}')
+    ended = await command("task", "task.json", DELEGATE_MIN_FREE_DISK="1000TiB")
+    assert ended.code == 0, ended.err
