@@ -25,7 +25,11 @@ def entrypoint(step: Step) -> list[str]:
 
 
 def script_archive(step: Step, netrc: Netrc | None) -> bytes:
-    """An archive to be unpacked at the container's root."""
+    """An archive to be unpacked at the container's root.
+
+    It ends with its end mark. What else tar would fill its last record with, Podman does not read, and then says that
+    its pipe was broken.
+    """
     text = _text(step, netrc).encode("utf-8", "surrogateescape")
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode="w") as archive:
@@ -35,7 +39,7 @@ def script_archive(step: Step, netrc: Netrc | None) -> bytes:
         file = tarfile.TarInfo(f"{_FOLDER}/script{suffix(step.shell)}")
         file.size, file.mode = len(text), 0o644  # whatever user the step runs as has to read it
         archive.addfile(file, io.BytesIO(text))
-    return written.getvalue()
+    return written.getvalue()[: archive.offset]
 
 
 def _text(step: Step, netrc: Netrc | None) -> str:
