@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PROJECTS := pyproject.toml plugins/docker/pyproject.toml plugins/drone/pyproject.toml plugins/harness/pyproject.toml
 
-.PHONY: demo test soak check lint types layers smoke bench lock clean
+.PHONY: demo test soak check ci lint types layers smoke bench lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
@@ -22,6 +22,9 @@ soak: $(STAMP)
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)
 
 check: lint types layers
+
+ci:
+	@bash .ci/run
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
