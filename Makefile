@@ -1,15 +1,18 @@
 # make demo   the main job: for each backend an embedded server, a runner, tasks and pipelines; ends by itself
 # make test   the tests
 # make soak   minutes of what may go wrong: every kill, fault and order of events, then thousands of tasks; see docs
+# make docs   the documentation site, in dist/docs; warnings are errors. make docs-serve shows it on loopback
 # make check  lint, types, layer rules; make ci runs all that CI runs
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+DOCS_STAMP := $(VENV)/.docs
+SITE := dist/docs
 PROJECTS := pyproject.toml plugins/docker/pyproject.toml plugins/drone/pyproject.toml plugins/harness/pyproject.toml
 
-.PHONY: demo test soak check ci lint types layers smoke bench lock clean
+.PHONY: demo test soak check ci lint types layers smoke bench docs docs-serve lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
@@ -43,6 +46,13 @@ bench: $(STAMP)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 	@$(BIN)/python benchmarks/containers.py
 
+docs: $(DOCS_STAMP)
+	@$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet --jobs auto docs $(SITE)
+	@echo "$(SITE)/index.html"
+
+docs-serve: docs
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000
+
 # The locked requirements with their hashes first (all of them are named there: no resolver may look for newer ones);
 # then our own distributions, which pip cannot check by hash.
 $(STAMP): requirements/dev.txt $(PROJECTS)
@@ -53,9 +63,15 @@ $(STAMP): requirements/dev.txt $(PROJECTS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/docker -e plugins/drone -e plugins/harness
 	@touch $(STAMP)
 
+$(DOCS_STAMP): requirements/docs.txt $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.txt
+	@touch $(DOCS_STAMP)
+
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --no-emit-package delegate-core --group dev $(PROJECTS) -o requirements/dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --constraint requirements/dev.txt --group docs -o requirements/docs.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
