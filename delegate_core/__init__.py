@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from delegate_core.handlers.asgi import asgi
     from delegate_core.handlers.executable import executable
     from delegate_core.handlers.forwarding import forward
+    from delegate_core.handlers.request import request
     from delegate_core.markers import hookimpl
     from delegate_core.model import CancelCause, Offer, Outcome, Task, TaskResult
     from delegate_core.processes import ProcessExit, ProcessSpec
@@ -48,6 +49,7 @@ __all__ = [
     "forward",
     "handler",
     "hookimpl",
+    "request",
 ]
 
 _HOMES = {
@@ -75,6 +77,7 @@ _HOMES = {
     "forward": "handlers.forwarding",
     "handler": "handlers",
     "hookimpl": "markers",
+    "request": "handlers.request",
 }
 
 

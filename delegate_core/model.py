@@ -25,6 +25,7 @@ __all__ = [
     "JsonValue",
     "Offer",
     "Outcome",
+    "OwnExecutable",
     "Phase",
     "Registration",
     "Run",
@@ -125,6 +126,23 @@ _CANCEL_TEXTS = {
 }
 
 
+class OwnExecutable(Frozen):
+    """An executable that a task brings itself, for a type that no handler serves. Whoever wrote the task wrote that.
+
+    Args:
+        config: where it comes from and how it is called, in the form of go-task's CGI driver; read when it is needed.
+        driver: what it speaks: ``cgi``, or empty for the same.
+        trust: what the operator allows: ``none`` of them, the ``verified`` ones, which a sha256 or a commit names, or
+            ``any``, whoever answers at the address. Never what the task says.
+        answer: what the result's data is: the whole ``response``, as go-task has it, or its ``body``.
+    """
+
+    config: JsonValue = Field(None, repr=False)
+    driver: str = ""
+    trust: Literal["none", "verified", "any"] = "none"
+    answer: Literal["response", "body"] = "response"
+
+
 class SecretTask(Frozen):
     """A task whose result is a secret, for the data of the task that it belongs to: ``${{secrets.ID}}``.
 
@@ -134,6 +152,7 @@ class SecretTask(Frozen):
     id: str = Field(min_length=1)
     type: str
     data: JsonValue = Field(None, repr=False)
+    executable: OwnExecutable | None = None
 
 
 class Task(Frozen):
@@ -147,6 +166,7 @@ class Task(Frozen):
         timeout: seconds that the server grants from the claim on; None if it names none.
         masks: values that must never be shown. They are not journaled and not part of a repr.
         secrets: tasks to be run before it, each of which gives a secret to its data.
+        executable: what it brings to be executed itself where no handler serves its type.
         state: opaque JSON of the backend: the core stores it and never reads it. No token may be in it.
     """
 
@@ -157,6 +177,7 @@ class Task(Frozen):
     timeout: float | None = None
     masks: tuple[str, ...] = Field(default=(), repr=False)
     secrets: tuple[SecretTask, ...] = ()
+    executable: OwnExecutable | None = None
     state: JsonValue = None
 
 

@@ -5,12 +5,13 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from delegate_core.artifacts.cache import ArtifactCache
 from delegate_core.artifacts.download import Fetching, fetch
 from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.artifacts.git import Checkout
+from delegate_core.artifacts.recipe import RECIPE, recipe_at
 from delegate_core.artifacts.site import Site
 from delegate_core.artifacts.sources import Download, GitRepository, PlatformDownload, shown
 from delegate_core.artifacts.threads import in_thread
@@ -41,6 +42,8 @@ async def acquired(
 
     async def fill(folder: Path) -> str:
         source = await wanted.fill(folder, site)
+        if _is_recipe(wanted.run):
+            await recipe_at(folder / wanted.run).build(site)
         _program(folder, wanted.run)  # what has no program in it is not kept
         return source
 
@@ -54,14 +57,20 @@ def _program(folder: Path, run: str) -> Path:
     Raises:
         ArtifactError: there is none, or it lies elsewhere.
     """
-    program = folder / run
+    program = recipe_at(folder / run).program if _is_recipe(run) else folder / run
     real = _resolved(program)
     if real is None or not real.is_relative_to(folder.resolve()) or not real.is_file():
         there = ", ".join(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())[:10])
-        raise ArtifactError(f"there is no file {run!r} in it; there are: {there or 'none'}")
+        raise ArtifactError(
+            f"there is no file {str(program.relative_to(folder))!r} in it; there are: {there or 'none'}"
+        )
     if not os.access(real, os.X_OK):
         real.chmod(real.stat().st_mode | 0o111)
     return program
+
+
+def _is_recipe(run: str) -> bool:
+    return PurePosixPath(run).name == RECIPE
 
 
 def _resolved(path: Path) -> Path | None:

@@ -12,7 +12,7 @@ from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.settings import UserPath
 from delegate_core.settings.secretfrom import SecretFrom, Value
 
-__all__ = ["ARCHIVES", "Download", "Format", "GitRepository", "PlatformDownload", "shown"]
+__all__ = ["ARCHIVES", "Download", "Format", "GitAccess", "GitRepository", "PlatformDownload", "branch_or_tag", "shown"]
 
 Format = Literal["plain", "gzip", "xz", "zstd", "zip", "tar", "tar.gz", "tar.xz", "tar.zst"]
 ARCHIVES = frozenset({"zip", "tar", "tar.gz", "tar.xz", "tar.zst"})
@@ -95,7 +95,7 @@ class Download(_Source):
     Attributes:
         downloads: one for each platform.
         format: how it is packed; ``auto`` goes by the end of the addresses.
-        run: which file of an archive is the program.
+        run: which file of an archive is the program; a file ``task.yml`` says itself which one.
         headers: of the requests; a secret goes here. Not sent on to another host by a redirect.
         size_limit: bytes that the download, and what is unpacked from it, may have.
         unverified: do without a sha256. Whoever answers at the address decides what runs here.
@@ -147,30 +147,20 @@ class Download(_Source):
         raise ArtifactError(f"there is no download for this machine, {system}/{architecture}; only for {known}")
 
 
-class GitRepository(_Source):
-    """An executable in a git repository, at one commit.
+class GitAccess(_Source):
+    """A git repository, and how to get at it.
 
     Attributes:
         git: the repository: https, http, ssh, git or file.
-        commit: the full commit id, 40 or 64 hexadecimal digits.
-        ref: the branch or tag to fetch where the server gives out no single commit.
-        run: which file of it is the program.
-        build: shell commands that are run in it once, before it is kept.
         username: for http and https.
         password: for http and https: a password or token.
         ssh_key: file of the private key for ssh.
-        size_limit: bytes that the checkout, built, may have.
     """
 
     git: str
-    commit: str
-    ref: str | None = None
-    run: Within
-    build: tuple[str, ...] = ()
     username: str = "git"
     password: SecretFrom | None = None
     ssh_key: UserPath | None = None
-    size_limit: Annotated[ByteSize, Field(gt=0)] = ByteSize(1024**3)
 
     @field_validator("git")
     @classmethod
@@ -183,6 +173,24 @@ class GitRepository(_Source):
             raise ValueError("give an https://, ssh:// or file:// address, user@host:path, or an absolute path")
         return value
 
+
+class GitRepository(GitAccess):
+    """An executable in a git repository, at one commit.
+
+    Attributes:
+        commit: the full commit id, 40 or 64 hexadecimal digits.
+        ref: the branch or tag to fetch where the server gives out no single commit.
+        run: which file of it is the program; a file ``task.yml`` says itself which one, see `artifacts.recipe`.
+        build: shell commands that are run in it once, before it is kept.
+        size_limit: bytes that the checkout, built, may have.
+    """
+
+    commit: str
+    ref: str | None = None
+    run: Within
+    build: tuple[str, ...] = ()
+    size_limit: Annotated[ByteSize, Field(gt=0)] = ByteSize(1024**3)
+
     @field_validator("commit")
     @classmethod
     def _full(cls, value: str) -> str:
@@ -194,9 +202,18 @@ class GitRepository(_Source):
     @field_validator("ref")
     @classmethod
     def _name(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[\w][\w./+-]*", value):
-            raise ValueError("a ref is the name of a branch or a tag")
-        return value
+        return None if value is None else branch_or_tag(value)
+
+
+def branch_or_tag(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        ValueError: nothing can be called so.
+    """
+    if not re.fullmatch(r"[\w][\w./+-]*", name):
+        raise ValueError("a ref is the name of a branch or a tag")
+    return name
 
 
 def shown(url: str) -> str:

@@ -68,6 +68,14 @@ class TaskHandler(ABC):
             PluginError: it cannot execute any task; the text says why.
         """
 
+    def unwrapped(self, task: Task) -> Task:
+        """The task that a task of this type holds, which is executed in its place; of most types, the task itself.
+
+        Raises:
+            RequestProblem: it holds none.
+        """
+        return task
+
     @asynccontextmanager
     async def opened(self, settings: RunnerSettings) -> AsyncIterator[Execute]:  # noqa: ARG002 - for those that need it
         """Open it for one runner, and close it; yields what executes its tasks meanwhile.

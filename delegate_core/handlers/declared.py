@@ -13,6 +13,9 @@
 
     [handler.fib]
     function = "my_package.handlers:fib"
+
+    [handler.cgi]
+    request = true
 """
 
 from __future__ import annotations
@@ -70,9 +73,10 @@ def declared_schema() -> dict[str, Any]:
     from delegate_core.handlers.asgi import AsgiOptions  # noqa: PLC0415 - for this only
     from delegate_core.handlers.executable import ExecutableOptions  # noqa: PLC0415 - the same
     from delegate_core.handlers.forwarding import ForwardOptions  # noqa: PLC0415 - the same
+    from delegate_core.handlers.request import RequestOptions  # noqa: PLC0415 - the same
 
     app = create_model("AsgiApp", __base__=AsgiOptions, asgi=(str, ...))
-    return TypeAdapter(ExecutableOptions | ForwardOptions | app | _Function).json_schema()
+    return TypeAdapter(ExecutableOptions | ForwardOptions | app | _Function | RequestOptions).json_schema()
 
 
 def _made(task_type: str, table: Any) -> TaskHandler:
@@ -119,11 +123,18 @@ def _asgi(task_type: str, table: dict[str, Any]) -> TaskHandler:
     return AsgiHandler(task_type, _imported(name), options, name)
 
 
+def _request(task_type: str, table: dict[str, Any]) -> TaskHandler:
+    from delegate_core.handlers.request import RequestHandler, RequestOptions  # noqa: PLC0415 - if declared
+
+    return RequestHandler(task_type, RequestOptions.model_validate(table))
+
+
 _KINDS: dict[str, Callable[[str, dict[str, Any]], TaskHandler]] = {
     "executable": _executable,
     "forward": _forward,
     "asgi": _asgi,
     "function": _function,
+    "request": _request,
 }
 
 

@@ -132,7 +132,7 @@ class ExecutableHandler(TaskHandler):
         tls = TlsOptions(ca_files=settings.ca_files, insecure=settings.insecure)
 
         async def execute(task: Task, context: TaskContext) -> TaskResult:
-            return await within_time(self.options, lambda: self._execute(task, context, cache, tls))
+            return await self.executed(task, context, cache, tls)
 
         yield execute
 
@@ -140,6 +140,10 @@ class ExecutableHandler(TaskHandler):
         """Run it for one task, with the user's own cache."""
         async with self.opened(RunnerSettings()) as execute:
             return await execute(task, context)
+
+    async def executed(self, task: Task, context: TaskContext, cache: ArtifactCache, tls: TlsOptions) -> TaskResult:
+        """Run it for one task, with what another keeps open."""
+        return await within_time(self.options, lambda: self._execute(task, context, cache, tls))
 
     async def _execute(self, task: Task, context: TaskContext, cache: ArtifactCache, tls: TlsOptions) -> TaskResult:
         try:

@@ -9,6 +9,7 @@ from delegate_core.errors import PluginError
 from delegate_core.handlers.base import Execute, Serving, TaskHandler
 from delegate_core.handlers.function import Handler
 from delegate_core.handlers.patterns import is_pattern, matches, overlap, weight
+from delegate_core.model import Task
 from delegate_core.settings import RunnerSettings
 
 __all__ = ["HandlerRegistry", "OpenHandlers"]
@@ -149,6 +150,16 @@ class OpenHandlers:
         """What executes the tasks of a type."""
         kind = self._registry.find(task_type)
         return None if kind is None else self._executing[kind]
+
+    def unwrapped(self, task: Task) -> Task:
+        """The task that a task holds, where its type is one of requests; else itself.
+
+        Raises:
+            RequestProblem: it should hold one, and does not.
+        """
+        kind = self._registry.find(task.type)
+        found = None if kind is None else self._registry.get(kind)
+        return task if found is None else found.unwrapped(task)
 
     def takes_expressions(self, task_type: str) -> bool:
         """Whether expressions in data of this type are ours to resolve; a type without a handler runs elsewhere."""

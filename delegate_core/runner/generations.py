@@ -103,6 +103,14 @@ class Generations:
         found = self._all[-1].handlers.find(task_type)
         return None if found is None else self._all[-1].counted(found)
 
+    def unwrapped(self, task: Task) -> Task:
+        """The task that a task holds, where its type is one of requests; else itself.
+
+        Raises:
+            RequestProblem: it should hold one, and does not.
+        """
+        return self._all[-1].handlers.unwrapped(task)
+
     def takes_expressions(self, task_type: str) -> bool:
         """Whether expressions in data of this type are ours to resolve."""
         return self._all[-1].handlers.takes_expressions(task_type)

@@ -25,6 +25,7 @@ from delegate_core.handlers.base import Serving
 from delegate_core.handlers.declared import DECLARED, declared_handlers
 from delegate_core.handlers.middleware import checked_middleware
 from delegate_core.handlers.script import script
+from delegate_core.handlers.supplied import SuppliedExecutables
 from delegate_core.journal import Journal
 from delegate_core.model import CancelCause, Registration, Session
 from delegate_core.plugins import Plugins
@@ -299,7 +300,7 @@ class Runner:
             engines=self.engines,
             commands=TaskCommands(self.settings),
             secrets=secrets,
-            dispatch=dispatcher(self.plugins, handlers, secrets, self.middleware),
+            dispatch=dispatcher(self.plugins, handlers, secrets, SuppliedExecutables(self.settings), self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,
             masks=self._masks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 from delegate_core.handlers import TaskContext
@@ -145,16 +146,29 @@ class _Resolution:
 
     async def _run(self, sub: SecretTask, data: JsonValue) -> str:
         """The value that a secret task answers. No error shows what it answered."""
-        task = Task(id=sub.id, type=sub.type, data=data)
+        own = sub.executable and sub.executable.model_copy(update={"answer": "body"})
+        task = Task(id=sub.id, type=sub.type, data=data, executable=own)
         async with self._context.part(task, f"secret-{len(self._values)}") as part:
             result = await self._execute(task, part)
         if result.outcome is not Outcome.SUCCEEDED:
             raise _Ended(_of_secret(sub.id, result))
-        value = result.data.get("value") if isinstance(result.data, dict) else None
+        answer = _decoded(result.data)
+        value = answer.get("value") if isinstance(answer, dict) else None
         if not isinstance(value, str) or not value:
             reason = f"the handler of {sub.type!r} must answer an object whose value is a text that is not empty"
             raise _Ended(TaskResult.failed(f"secret {sub.id!r}: {reason}"))
         return value
+
+
+def _decoded(answer: JsonValue) -> JsonValue:
+    """An executable's answer without a type of its own comes as a text, and may be JSON all the same."""
+    if not isinstance(answer, str):
+        return answer
+    try:
+        decoded: JsonValue = json.loads(answer)
+    except (ValueError, RecursionError):
+        return answer
+    return decoded
 
 
 def _of_secret(name: str, result: TaskResult) -> TaskResult:

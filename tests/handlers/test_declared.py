@@ -97,7 +97,10 @@ def test_the_program_and_the_file_for_one_type_are_a_conflict_that_names_both(fo
 @pytest.mark.parametrize(
     ("table", "complaint"),
     [
-        ("./program", 'must be a table with one of executable, forward, asgi, function: executable = "./program"'),
+        (
+            "./program",
+            'must be a table with one of executable, forward, asgi, function, request: executable = "./program"',
+        ),
         ({"executible": "x"}, "says no kind; give one of .*: did you mean executable?"),
         ({"executable": "x", "forward": "y"}, "is of two kinds, executable and forward; give one"),
         ({"executable": 5}, "executable: "),
@@ -110,6 +113,8 @@ def test_the_program_and_the_file_for_one_type_are_a_conflict_that_names_both(fo
         ({"executable": {"downloads": [{"urls": ["https://x/y.zip"], "sha256": "0" * 64}]}}, "say with run which"),
         ({"executable": {"downloads": [{"urls": ["https://x/y"], "sha256": "abc"}]}}, "64 hexadecimal digits"),
         ({"forward": "gopher://x"}, "forward: an address like"),
+        ({"request": False}, "request: Input should be True"),
+        ({"request": True, "executables": "some"}, "executables: Input should be 'none', 'verified' or 'any'"),
         ({"asgi": "no_colon"}, "names 'no_colon'; write it as package.module:name"),
         ({"function": "no_such_module_x:f"}, "cannot be imported: ModuleNotFoundError"),
         ({"function": "my_declared_module:gone"}, "cannot be imported: AttributeError"),
@@ -126,7 +131,7 @@ def test_everything_that_is_wrong_is_said_at_once(folder: Path) -> None:
     with pytest.raises(SettingsError) as raised:
         declared_handlers(tables)
     places = [line.partition(":")[0] for line in str(raised.value).splitlines()]
-    assert places == ["[handler.a] says no kind; give one of executable, forward, asgi, function",
+    assert places == ["[handler.a] says no kind; give one of executable, forward, asgi, function, request",
                       '[handler."b/*"] limit', '[handler."b/*"] timeout']  # fmt: skip
 
 

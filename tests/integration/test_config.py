@@ -116,7 +116,7 @@ async def test_the_schema_knows_each_setting_and_table_and_how_it_may_be_written
 async def test_the_schema_knows_handlers_and_the_file_that_is_written_shows_one(delegate: Command) -> None:
     schema: dict[str, Any] = json.loads((await delegate("config", "schema")).out)
     kinds = [one["$ref"].rpartition("/")[2] for one in schema["properties"]["handler"]["additionalProperties"]["anyOf"]]
-    assert kinds == ["ExecutableOptions", "ForwardOptions", "AsgiApp", "_Function"]
+    assert kinds == ["ExecutableOptions", "ForwardOptions", "AsgiApp", "_Function", "RequestOptions"]
     assert {*kinds, "Download", "GitRepository", "SecretFrom"} <= schema["$defs"].keys()
     await delegate("config", "init", "new.toml")
     text = (delegate.folder / "new.toml").read_text()

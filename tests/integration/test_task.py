@@ -72,14 +72,14 @@ async def test_a_request_with_base64_data_and_a_secret_task_runs_masked(command:
             "type": "sample/exec",
             "data": encoded({"script": ["echo hello", "printf %s '${{secrets.key}}'"]}),
             "driver": "cgi",
-            "config": "e30=",
+            "config": encoded({"repository": {"clone": "https://git.example/tool"}}),
         },
         "secrets": [{"id": "key", "type": "sample/file", "data": {"path": str(command.folder / "key.pem")}}],
     }
     ended = await command("task", "-", "--handlers", "handlers.py", stdin=json.dumps(request))
     assert (ended.code, ended.out) == (0, '{"exit_code": 0}\n'), ended.err
-    assert ended.err.splitlines()[1:] == ["hello", "******"]
-    assert ended.err.startswith("delegate: driver and config are passed over")
+    passed_over = "the executable that the task brings is passed over: 'sample/exec' has a handler here"
+    assert ended.err.splitlines() == [passed_over, "hello", "******"]
 
 
 async def test_an_executable_from_a_git_repository_answers_like_any_handler(command: Command) -> None:

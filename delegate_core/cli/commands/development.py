@@ -54,6 +54,10 @@ def task(
     ] = None,
     timeout: Annotated[str | None, typer.Option("--timeout", help="How long the task may take: 30s, 5m.")] = None,
     pretty: Annotated[bool, typer.Option("--pretty", help="Print the result over several lines.")] = False,  # noqa: FBT002 - a flag
+    unverified: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--unverified", help="Also run what the task brings without a sha256 or a commit."),
+    ] = False,
     config: Config = None,
 ) -> None:
     """Run one task here, without a server: its log on standard error, its result on standard output.
@@ -73,7 +77,15 @@ def task(
     if seconds == 0:
         raise typer.BadParameter("--timeout: give more than 0")
     raise typer.Exit(
-        run_task(file, handlers=handlers or [], secrets=secret or [], timeout=seconds, pretty=pretty, config=config)
+        run_task(
+            file,
+            handlers=handlers or [],
+            secrets=secret or [],
+            timeout=seconds,
+            pretty=pretty,
+            unverified=unverified,
+            config=config,
+        )
     )
 
 
