@@ -67,13 +67,25 @@ class History:
         for stream in sorted(spools, key=lambda stream: [line.time for line in spools[stream].read(0, 1)]):
             yield stream, spools[stream].dropped.lines, _lines(spools[stream])
 
+    def instance(self) -> str:
+        """The random id of this state folder; empty where no runner has finished starting in it."""
+        with self._opened() as (journal, _):
+            found = journal.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
+        return str(found[0]) if found else ""
+
     def _read(self, condition: str, *values: object) -> list[Entry]:
+        with self._opened() as (journal, version):
+            return read_entries(journal, condition, *values, version=version)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """The file, to read, and the version of its tables."""
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(self._file))}?mode=ro", uri=True)) as journal:
                 (version,) = journal.execute("PRAGMA user_version").fetchone()
                 if version > VERSION:
                     raise StateError(f"the journal {self._file} has version {version}, this program reads {VERSION}")
-                return read_entries(journal, condition, *values, version=version)
+                yield journal, version
         except (sqlite3.Error, ValueError) as error:
             raise StateError(f"the journal {self._file} cannot be read: {error}") from error
 

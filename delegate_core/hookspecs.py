@@ -27,6 +27,7 @@ from delegate_core.markers import hookspec
 
 if TYPE_CHECKING:
     from delegate_core.development import DevelopmentServer
+    from delegate_core.diagnosis import Check, Diagnosis
     from delegate_core.engines.contribution import StepEngine
     from delegate_core.handlers import Middleware, TaskContext, TaskHandler
     from delegate_core.logs import LogLine, LogSink
@@ -145,6 +146,26 @@ class HookSpecs:
             @hookimpl
             def development_server(options):
                 return HarnessDevelopmentServer(options)
+        """
+
+    @hookspec
+    def diagnostics(self, diagnosis: Diagnosis) -> Iterable[Check] | None:
+        """What ``delegate doctor`` shall check besides what it knows itself; see ``delegate_core.diagnosis``.
+
+        Asked of every plugin, the backend too, by that command only. ``diagnosis`` is the runner that it looks at: its
+        settings, what it would announce, its folder. A check looks and changes nothing, here or on a server, takes no
+        task away from anybody, and may run beside the runner itself. They all run at one time, each within its own. One
+        with the name of a check of the core's, such as ``git``, stands in its place.
+
+        Example::
+
+            @hookimpl
+            def diagnostics(diagnosis):
+                async def licence():
+                    days = days_left()
+                    return Finding.ok(f"{days} days") if days > 7 else Finding.warning(f"{days} days", "buy another")
+
+                return [Check(name="licence", run=licence)]
         """
 
     # ------------------------------------------------------------------ the session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -23,6 +23,18 @@ _RUN = """Run a runner against a control plane.
 Every setting may also come from the environment (DELEGATE_ENDPOINT) or from delegate.toml. Ctrl-C or SIGTERM drains,
 a second one cancels the running tasks, a third leaves at once. `delegate run --backend NAME --help` shows the
 backend's own settings too.
+"""
+
+_DOCTOR = """Find out why a runner does nothing: what is well, what is not, and what to do.
+
+\b
+    delegate doctor --backend drone                 # with the settings of `delegate run`
+    delegate doctor --backend harness --json
+
+Looks at settings, plugins, state folder, disk, memory, programs and engines, and at the server: name, connection, TLS,
+token, clock, and what the backend adds. Works beside a running runner, changes nothing, and takes no task.
+
+The exit status: 0 nothing is in the way, 1 something is; 2 to 6 where `delegate run` would end with that.
 """
 
 _DEV = """Serve an embedded control plane on loopback, with a runner beside it.
@@ -46,8 +58,8 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
         rich_markup_mode=None,
     )
     command = next((each for each in arguments if not each.startswith("-")), "")
-    app.command("run", help=_RUN)(_with_settings(command == "run", arguments, "run"))
-    app.command("dev", help=_DEV)(_with_settings(command == "dev", arguments, "dev"))
+    for name, (text, function) in _WITH_SETTINGS.items():
+        app.command(name, help=text)(_with_settings(command == name, arguments, name, function))
     app.command("version")(version)
     for commands in _COMMANDS:
         commands.add_to(app)
@@ -56,12 +68,17 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     return typer.main.get_command(app)
 
 
-def _with_settings(chosen: bool, arguments: Sequence[str], name: str) -> Callable[..., None]:  # noqa: FBT001 - private
+def _with_settings(
+    chosen: bool,  # noqa: FBT001 - private
+    arguments: Sequence[str],
+    name: str,
+    function: Callable[..., None],
+) -> Callable[..., None]:
     if not chosen:
         return lambda: None  # listed by name only
     from delegate_core.cli import signature  # noqa: PLC0415 - imports the settings
 
-    return signature.command(name, _run if name == "run" else _dev, arguments)
+    return signature.command(name, function, arguments)
 
 
 def _run(**given: Any) -> None:
@@ -74,6 +91,20 @@ def _dev(**given: Any) -> None:
     from delegate_core.cli.developing import develop  # noqa: PLC0415 - imports the servers
 
     develop(**given)
+
+
+def _doctor(**given: Any) -> None:
+    from delegate_core.cli.doctor import doctor  # noqa: PLC0415 - imports half of everything
+
+    raise typer.Exit(doctor(**given))
+
+
+_WITH_SETTINGS: Mapping[str, tuple[str, Callable[..., None]]] = {
+    "run": (_RUN, _run),
+    "doctor": (_DOCTOR, _doctor),
+    "dev": (_DEV, _dev),
+}
+"""Commands that have an option for each setting: their help, and what they do."""
 
 
 def version() -> None:

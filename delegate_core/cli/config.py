@@ -17,7 +17,7 @@ from delegate_core.plugins import backend_module, installed, settings_model_of
 from delegate_core.settings import RunnerSettings, Settings, settings_of
 from delegate_core.settings.describing import default_of, helps, json_schema, written
 
-__all__ = ["check", "init", "schema", "show"]
+__all__ = ["check", "init", "schema", "show", "verdict"]
 
 _HIDDEN: Final = '"******"'
 _WIDTH: Final = 100
@@ -83,11 +83,12 @@ def check(config: Path | None, backend: str | None) -> int:
         handler.check()
     for warning in loaded.warnings:
         sys.stdout.write(f"warning: {warning}\n")
-    sys.stdout.write(_verdict(loaded) + "\n")
+    sys.stdout.write(verdict(loaded) + "\n")
     return 0
 
 
-def _verdict(loaded: AllSettings) -> str:
+def verdict(loaded: AllSettings) -> str:
+    """What settings were read for, how many, and from where."""
     number = sum(len(table.origins) for table in loaded.tables())
     read = f"{loaded.file} and the environment" if loaded.file else "the environment; there is no delegate.toml"
     warned = f", {len(loaded.warnings)} warnings" if len(loaded.warnings) > 1 else ", 1 warning" * len(loaded.warnings)

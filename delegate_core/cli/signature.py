@@ -1,4 +1,4 @@
-"""The options of ``run`` and ``dev``: those of the core's settings, of the backend that is named, of the engines."""
+"""The options of ``run``, ``doctor`` and ``dev``: settings of the core, of the backend named, of the engines."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ __all__ = ["command"]
 
 _SETTINGS_FILE = typer.Option("--config", help="The settings file; default: ./delegate.toml, or the user's.")
 _SHOW_LINES = typer.Option("--task-logs/--no-task-logs", help="Print the lines of the tasks' logs too.")
+_PATIENCE = typer.Option("--patience", metavar="DURATION", help="How long each look at the network may take.")
+_JSON = typer.Option("--json", help="Print JSON.")
 _NO_RUNNER = typer.Option("--no-runner", help="Only the server, for a runner of your own.")
 _PORT = typer.Option("--port", min=0, max=65535, help="The server's port on 127.0.0.1; 0: a free one.")
 _OPTION = typer.Option("--option", help="An option of the embedded server, name=value. Repeatable.")
 
 
 def command(name: str, function: Callable[..., None], arguments: Sequence[str]) -> Callable[..., None]:
-    """The function of ``run`` or ``dev``, with an option for each setting of the core, the backend and the engines."""
+    """The command's function, with an option for each setting of the core, the backend and the engines."""
     backend = _peek(arguments)
-    model = settings_model_of(backend_module(backend)) if backend and name == "run" else None
-    made = [*(_RUN_PARAMETERS if name == "run" else _DEV_PARAMETERS), *parameters(RunnerSettings)]
+    model = settings_model_of(backend_module(backend)) if backend and name != "dev" else None
+    made = [*_PARAMETERS[name], *parameters(RunnerSettings)]
     if model is not None:
         made += parameters(model)
     disabled, named = _options(arguments, "--disable-plugin"), _options(arguments, "--plugin")
@@ -48,14 +50,19 @@ def _own(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-_RUN_PARAMETERS = [_own("config", Path | None, None, _SETTINGS_FILE), _own("task_logs", bool, False, _SHOW_LINES)]
-_DEV_PARAMETERS = [
-    _own("config", Path | None, None, _SETTINGS_FILE),
-    _own("task_logs", bool, True, _SHOW_LINES),
-    _own("no_runner", bool, False, _NO_RUNNER),
-    _own("port", int, 0, _PORT),
-    _own("option", list[str] | None, None, _OPTION),
-]
+_CONFIG = _own("config", Path | None, None, _SETTINGS_FILE)
+_PARAMETERS = {
+    "run": [_CONFIG, _own("task_logs", bool, False, _SHOW_LINES)],
+    "doctor": [_CONFIG, _own("as_json", bool, False, _JSON), _own("patience", str, "5s", _PATIENCE)],
+    "dev": [
+        _CONFIG,
+        _own("task_logs", bool, True, _SHOW_LINES),
+        _own("no_runner", bool, False, _NO_RUNNER),
+        _own("port", int, 0, _PORT),
+        _own("option", list[str] | None, None, _OPTION),
+    ],
+}
+"""By command, the options that are no settings."""
 
 
 def _peek(arguments: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from delegate_core.errors import DelegateError
 from delegate_core.markers import hookimpl
 from delegate_core.runner import Runner
 from delegate_core.runner.outbox import Treated
+from delegate_core.runner.readiness import readiness, waiting
 
 __all__ = ["ControlServer"]
 
@@ -113,7 +114,9 @@ class ControlServer:
     def _stamped(self, answer: Answer) -> Answer:
         runner = self._here
         within = runner.settings.drain_timeout + runner.settings.grace
-        return answer.model_copy(update={"state": runner.state, "pid": os.getpid(), "within": within})
+        snapshot = runner.snapshot()
+        told = {"ready": snapshot.ready, "why": waiting(snapshot) or readiness(snapshot).reason}
+        return answer.model_copy(update={"state": runner.state, "pid": os.getpid(), "within": within, **told})
 
     @property
     def _here(self) -> Runner:

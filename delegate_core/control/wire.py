@@ -43,6 +43,8 @@ class Answer(BaseModel):
         state: of the runner, after it.
         pid: of the runner.
         within: seconds in which a drain ends at the latest.
+        ready: whether it takes tasks and the server has answered lately; None: it is of a version that does not say.
+        why: why it is not ready; or what keeps it from taking a task, where nothing runs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +55,8 @@ class Answer(BaseModel):
     state: str = ""
     pid: int = 0
     within: float = 0.0
+    ready: bool | None = None
+    why: str = ""
 
 
 def at_socket(folder: Path, use: Callable[[str], None]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import anyio
@@ -14,6 +12,7 @@ import anyio.to_thread
 from pydantic import ByteSize
 
 from delegate_core.errors import StateError
+from delegate_core.machine import free_disk, free_memory
 from delegate_core.runner.core import Core
 from delegate_core.statefolder import StateFolder
 
@@ -66,13 +65,13 @@ class HostWatch:
         if settings.min_free_disk or _DISK in holds:
             await self._look_at_disk(settings.min_free_disk)
         if settings.min_free_memory or _MEMORY in holds:
-            free = await self._measured(_free_memory)
+            free = await self._measured(free_memory)
             what = "of memory available on this machine (min_free_memory)"
             self._judge(_MEMORY, free, settings.min_free_memory, what)
 
     async def _look_at_disk(self, threshold: int) -> None:
         path = self._core.folder.path
-        free = await self._measured(lambda: _free_disk(path))
+        free = await self._measured(lambda: free_disk(path))
         if free is not None and is_short(free, threshold, held=_DISK in self._slots.holds):
             spare: list[int] = []
             with suppress(StateError):  # the journal tells of its own trouble
@@ -103,7 +102,7 @@ class HostWatch:
 def _make_room(folder: StateFolder, numbers: list[int], threshold: int) -> int:
     """Remove logs of these entries, in their order, until enough is free; how much is free then."""
     removed = 0
-    while is_short(free := _free_disk(folder.path), threshold, held=True) and numbers:
+    while is_short(free := free_disk(folder.path), threshold, held=True) and numbers:
         number = numbers.pop(0)
         if folder.log_folder(number).exists():
             folder.remove_log(number)
@@ -111,21 +110,6 @@ def _make_room(folder: StateFolder, numbers: list[int], threshold: int) -> int:
     if removed:
         _log.info("removed the logs of %d delivered tasks to make room on the disk; the server has them", removed)
     return free
-
-
-def _free_disk(folder: Path) -> int:
-    """Bytes that the runner's user may still write there."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
-
-
-def _free_memory() -> int:
-    """Bytes that the kernel thinks could be given to programs without swapping (proc_meminfo(5), MemAvailable)."""
-    for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "MemAvailable":
-            return int(value.split()[0]) * 1024
-    raise ValueError("/proc/meminfo says no MemAvailable")
 
 
 def _size(count: int) -> str:

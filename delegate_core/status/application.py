@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from delegate_core.errors import StateError
+from delegate_core.runner.readiness import readiness
 from delegate_core.status.access import COOKIE
-from delegate_core.status.readiness import readiness
 from delegate_core.status.source import Source
 
 __all__ = ["application"]

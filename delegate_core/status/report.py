@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pydantic import BaseModel, ConfigDict
 
 from delegate_core.model import StepReport
+from delegate_core.runner.readiness import readiness, waiting
 from delegate_core.runner.snapshot import Snapshot
 from delegate_core.status.activity import Activity, ShownTask
-from delegate_core.status.readiness import Readiness, readiness
 
 __all__ = ["SCHEMA_VERSION", "StatusReport", "report"]
 
@@ -135,7 +135,7 @@ def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> 
         ),
         ready=ready.ready,
         ready_reason=ready.reason,
-        waiting=_waiting(snapshot, ready),
+        waiting=waiting(snapshot),
         connection=ConnectionPart(
             since_contact=snapshot.since_contact,
             since_poll=snapshot.since_poll,
@@ -155,15 +155,6 @@ def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> 
         running=tuple(_running(snapshot, activity)),
         recent=tuple(_task(task) for task in activity.recent()),
     )
-
-
-def _waiting(snapshot: Snapshot, ready: Readiness) -> str:
-    """Why nothing happens, where nothing does."""
-    if snapshot.running:
-        return ""
-    if not ready.ready:
-        return ready.reason
-    return snapshot.holds[0] if snapshot.holds else "no task for this runner on the server"
 
 
 def _running(snapshot: Snapshot, activity: Activity) -> Iterable[TaskPart]:

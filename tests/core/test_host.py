@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from delegate_core.runner import Runner
 from delegate_core.runner.host import is_short
+from delegate_core.runner.readiness import readiness
 from delegate_core.settings import RunnerSettings
-from delegate_core.status.readiness import readiness
 from delegate_core.testing.bench import Bench
 from tests.core.memory_backend import MemoryBackend, MemoryServer
 

@@ -28,12 +28,14 @@ def tunnel(asked: list[str]) -> Handler:
         asked.append((await connection.receive()).splitlines()[0])
         host, port = asked[-1].split()[1].split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        await connection.send(b"HTTP/1.1 200 Connected\r\n\r\n")
-        async with anyio.create_task_group() as ways:
-            ways.start_soon(copy, connection.reader, writer)
-            await copy(reader, connection.writer)
-            ways.cancel_scope.cancel()
-        writer.close()
+        try:
+            await connection.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+            async with anyio.create_task_group() as ways:
+                ways.start_soon(copy, connection.reader, writer)
+                await copy(reader, connection.writer)
+                ways.cancel_scope.cancel()
+        finally:
+            writer.close()
 
     return handler
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import anyio
@@ -58,8 +59,16 @@ class DockerEngine:
         Raises:
             EngineDown: there is no answer, or it is none of an engine.
         """
+        await self.version()
+
+    async def version(self) -> Mapping[str, Any]:
+        """What the engine says of itself: ``Version``, ``ApiVersion``, ``Os``, ``Arch`` and more.
+
+        Raises:
+            EngineDown: there is no answer, or it is none of an engine.
+        """
         try:
-            await self._client.version()
+            return await self._client.version()
         except FAULTS as error:
             raise EngineDown(self._unreachable(error)) from None
 

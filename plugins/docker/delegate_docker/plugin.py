@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, cast
 
 from delegate_core.engines.contribution import EngineSetup, OpenEngine, StepEngine
 from delegate_core.markers import hookimpl
 from delegate_docker.settings import DockerSettings
 
-__all__ = ["step_engines"]
+if TYPE_CHECKING:
+    from delegate_core.diagnosis import Check, Diagnosis
+
+__all__ = ["diagnostics", "step_engines"]
 
 
 @hookimpl
 def step_engines() -> Iterable[StepEngine]:
     """The engine ``docker``."""
     return [StepEngine(name="docker", open=_opened, settings=DockerSettings)]
+
+
+@hookimpl
+def diagnostics(diagnosis: Diagnosis) -> Iterable[Check]:
+    """What ``delegate doctor`` looks at."""
+    from delegate_docker.diagnosis import checks_of  # noqa: PLC0415 - a runner needs no doctor
+
+    return checks_of(cast("DockerSettings", diagnosis.engines["docker"]), diagnosis)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from pydantic import JsonValue
@@ -56,6 +56,9 @@ from delegate_drone.settings import DroneSettings
 from delegate_drone.unsupported import unsupported
 from delegate_drone.wire import Filter
 
+if TYPE_CHECKING:
+    from delegate_core.diagnosis import Check, Diagnosis
+
 __all__ = ["DroneBackend"]
 
 _log = logging.getLogger(__name__)
@@ -96,6 +99,13 @@ class DroneBackend:
         if CONTAINER_ENGINE in engines:
             handlers.append(Handler(_DOCKER, self._run_in_containers, engine=CONTAINER_ENGINE, expressions=False))
         return handlers
+
+    @hookimpl
+    def diagnostics(self, diagnosis: Diagnosis) -> Iterable[Check]:
+        """What ``delegate doctor`` looks at."""
+        from delegate_drone.diagnosis import checks_of  # noqa: PLC0415 - a runner needs no doctor
+
+        return checks_of(self.settings, [self._filter(each) for each in diagnosis.registration.task_types], diagnosis)
 
     async def _run_on_host(self, context: TaskContext) -> TaskResult:
         return await self._stages.run(context, self._on_host)

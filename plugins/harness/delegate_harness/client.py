@@ -110,6 +110,21 @@ class ManagerClient:
             return HeartbeatReply()
         return self._parse(HeartbeatReply, reply, "heartbeat")
 
+    async def directive(self) -> str:
+        """What delegates of this account are told to do: ``SELF_DESTRUCT``, ``MIGRATE``; empty: nothing.
+
+        GET configuration, which changes nothing. A manager or a gateway that has no such call is asked for a token of
+        the log service instead, so that the answer proves in any case that our own token is taken.
+        """
+        reply = await self._call("GET", "/api/agent/delegates/configuration", accepted=frozenset({404}))
+        if reply.status == 404:
+            await self._call("GET", "/api/agent/delegates/logging-token")
+            return ""
+        if not reply.body.strip():
+            return ""
+        found = self._parse(RegisterReply, reply, "configuration").resource
+        return (found.action or "") if found is not None else ""
+
     async def unregister(self, body: Mapping[str, Any]) -> None:
         """POST unregister."""
         await self._call("POST", "/api/agent/delegates/unregister", body=body, timeout=HEARTBEAT_TIMEOUT)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
 from delegate_core.development import DevelopmentServer
-from delegate_core.errors import SettingsError
+from delegate_core.errors import DelegateError, SettingsError
 from delegate_core.http import TlsFailed, TlsOptions, open_transport
 from delegate_core.logs import LogSink
 from delegate_core.markers import hookimpl
@@ -40,6 +40,9 @@ from delegate_harness.registration import Registrar
 from delegate_harness.reporting import Reporter
 from delegate_harness.session import HarnessSession
 from delegate_harness.settings import HarnessSettings
+
+if TYPE_CHECKING:
+    from delegate_core.diagnosis import Check, Diagnosis
 
 __all__ = ["HarnessBackend"]
 
@@ -73,6 +76,17 @@ class HarnessBackend:
         self._shunned = Shunned()
         self._aborts = Aborts()
         self._said = False
+
+    @hookimpl
+    def diagnostics(self, diagnosis: Diagnosis) -> Iterable[Check]:
+        """What ``delegate doctor`` looks at."""
+        from delegate_harness.diagnosis import checks_of  # noqa: PLC0415 - a runner needs no doctor
+
+        try:
+            tokens: MadeTokens | ReadyToken | DelegateError = _tokens(self.settings)
+        except DelegateError as error:
+            tokens = error
+        return checks_of(self.settings, self.endpoint, tokens, diagnosis)
 
     @hookimpl
     async def authenticate(self, settings: RunnerSettings) -> Credentials:

@@ -18,6 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from delegate_core.development.dating import dated
 from delegate_core.development.serving import GuestServer, listen
 
 from .api import user_interface
@@ -100,7 +101,7 @@ class EmbeddedDrone:
             stack.callback(parts.store.close)
             parts.faults.subscribe(parts.news.tell)
             group = await stack.enter_async_context(anyio.create_task_group())
-            server = GuestServer(_config(_application(parts, lambda: self.url)))
+            server = GuestServer(_config(dated(_application(parts, lambda: self.url), self._clock)))
             group.start_soon(server.serve, [listener])
             group.start_soon(self._match_again)
             stack.callback(group.cancel_scope.cancel)

@@ -14,6 +14,7 @@ import anyio
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from delegate_core.development.dating import dated
 from delegate_core.development.serving import GuestServer, listen
 
 from .app import Parts, build_app
@@ -90,7 +91,7 @@ class EmbeddedManager:
             listener = stack.enter_context(listen(self._port))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             group = await stack.enter_async_context(anyio.create_task_group())
-            server = GuestServer(_config(build_app(self._parts)))
+            server = GuestServer(_config(dated(build_app(self._parts), self.state.clock)))
             group.start_soon(server.serve, [listener])
             group.start_soon(self._tick)
             stack.callback(group.cancel_scope.cancel)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from delegate_core.runner.snapshot import Snapshot
 
-__all__ = ["Readiness", "readiness"]
+__all__ = ["Readiness", "readiness", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,13 @@ def readiness(snapshot: Snapshot) -> Readiness:
     if snapshot.since_contact is None:
         return Readiness(False, "no call to the server has succeeded yet", snapshot.trouble)
     return Readiness(False, f"no call to the server has succeeded for {snapshot.since_contact:.0f}s", snapshot.trouble)
+
+
+def waiting(snapshot: Snapshot) -> str:
+    """Why nothing happens, where nothing does; empty where a task runs."""
+    if snapshot.running:
+        return ""
+    ready = readiness(snapshot)
+    if not ready.ready:
+        return ready.reason
+    return snapshot.holds[0] if snapshot.holds else "no task for this runner on the server"

@@ -1,0 +1,5 @@
+"""``delegate doctor``."""
+
+from delegate_core.cli.doctor.command import doctor
+
+__all__ = ["doctor"]

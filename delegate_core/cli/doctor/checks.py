@@ -1,0 +1,117 @@
+"""What is checked: of the core, of each engine, and of the plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from delegate_core.cli.config import verdict
+from delegate_core.cli.doctor.machine import disk, memory, temporary_folder
+from delegate_core.cli.doctor.patient import Patient
+from delegate_core.cli.doctor.state import beside, state_folder
+from delegate_core.diagnosis import Check, Diagnosis, Finding, program
+from delegate_core.engines.owner import ProcessOwner
+from delegate_core.installed_engines import ConfiguredEngine
+from delegate_core.runner import Runner
+
+__all__ = ["all_checks"]
+
+_SHOWN = 6
+
+
+def all_checks(patient: Patient) -> list[Check]:
+    """Every check, in the order in which they are shown. Of two with one name, the plugin's."""
+    checks = {check.name: check for check in _own(patient)}
+    if patient.runner is not None:
+        for check in _contributed(patient.runner, patient.diagnosis(patient.runner)):
+            checks[check.name] = check
+    return list(checks.values())
+
+
+def _own(patient: Patient) -> Iterator[Check]:
+    yield Check(name="settings", run=partial(_settings, patient))
+    if patient.loaded is not None:
+        yield Check(name="plugins", run=partial(_plugins, patient))
+    if patient.runner is not None and patient.loaded is not None:
+        folder, settings = patient.runner.state_dir.absolute(), patient.loaded.runner
+        yield Check(name="state folder", run=partial(state_folder, folder))
+        yield Check(name="runner", run=partial(beside, folder))
+        yield Check(name="disk", run=partial(disk, folder, settings.min_free_disk))
+        yield Check(name="memory", run=partial(memory, settings.min_free_memory))
+    yield Check(name="temporary folder", run=temporary_folder)
+    yield Check(name="shell", run=partial(program, "sh", "to run commands", environ=patient.environ, needed=True))
+    git = partial(program, "git", "to clone repositories", environ=patient.environ, version=("--version",))
+    yield Check(name="git", run=partial(git, needed=False))
+    if patient.runner is not None and patient.loaded is not None:
+        needed = patient.runner.handlers.engines()
+        for name, engine in patient.loaded.engines.items():
+            look = partial(_engine, engine, needed.get(name, frozenset()))
+            yield Check(name=f"engine {name}", run=look, timeout=2 * patient.patience)
+
+
+# ---------------------------------------------------------------------- settings and plugins
+
+
+async def _settings(patient: Patient) -> Finding:
+    if patient.unreadable is not None:
+        lines = " | ".join(str(patient.unreadable).splitlines())
+        cure = "correct that; `delegate config show` lists what is set, and where"
+        return Finding.problem(lines, cure, code=patient.unreadable.exit_code)
+    assert patient.loaded is not None  # noqa: S101 - for the type checker: one of the two is there
+    if patient.loaded.warnings:
+        return Finding.warning(" | ".join(patient.loaded.warnings), "correct or remove what is named")
+    return Finding.ok(verdict(patient.loaded))
+
+
+async def _plugins(patient: Patient) -> Finding:
+    if patient.unusable is not None:
+        return Finding.of_text(str(patient.unusable), code=patient.unusable.exit_code)
+    assert patient.runner is not None  # noqa: S101 - for the type checker: one of the two is there
+    if patient.runner.plugins.problems:
+        lines = " | ".join(" ".join(each.split()) for each in patient.runner.plugins.problems)
+        return Finding.warning(f"left out: {lines}", "update or uninstall what is named, or use --disable-plugin")
+    return Finding.ok(_served(patient.runner))
+
+
+def _served(runner: Runner) -> str:
+    types = runner.handlers.served()
+    more = f" and {len(types) - _SHOWN} more" if len(types) > _SHOWN else ""
+    return f"all can be used; tasks of type {', '.join(types[:_SHOWN])}{more} are served"
+
+
+# ---------------------------------------------------------------------- engines
+
+
+async def _engine(engine: ConfiguredEngine, types: frozenset[str]) -> Finding:
+    try:
+        async with engine.open(str(ProcessOwner.new())) as opened:
+            await opened.check()
+    except Exception as error:  # noqa: BLE001 - whatever is raised means that it is down
+        return Finding.of_engine_down(str(error) or type(error).__name__, types)
+    return Finding.ok("it answers")
+
+
+# ---------------------------------------------------------------------- plugins
+
+
+def _contributed(runner: Runner, diagnosis: Diagnosis) -> Iterator[Check]:
+    """What plugins bring; one that brings it wrongly is a problem of its own."""
+    for hook in runner.plugins.each("diagnostics"):
+        try:
+            yield from list(_checked(hook(diagnosis=diagnosis) or ()))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            text = f"diagnostics of plugin {hook.plugin} failed: {type(error).__name__}: {error}"
+            cure = "update or uninstall that plugin"
+            yield Check(name=f"plugin {hook.plugin}", run=partial(_found, Finding.problem(text, cure, code=3)))
+
+
+def _checked(brought: Iterable[Any]) -> Iterator[Check]:
+    for check in brought:
+        if not isinstance(check, Check):
+            raise TypeError(f"{check!r} is no delegate_core.diagnosis.Check")
+        yield check
+
+
+async def _found(finding: Finding) -> Finding:
+    return finding
