@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from delegate_core.cli.loading import AllSettings, Table, load_all
 from delegate_core.errors import SettingsError
-from delegate_core.handlers.declared import declared_handlers, declared_schema
+from delegate_core.handlers import HandlerRegistry
+from delegate_core.handlers.declared import DECLARED, declared_handlers, declared_schema
 from delegate_core.installed_engines import engine_offers
 from delegate_core.plugins import backend_module, installed, settings_model_of
 from delegate_core.settings import RunnerSettings, Settings, settings_of
@@ -79,8 +80,7 @@ def _print_tables(tables: Iterable[tuple[Table, list[tuple[str, str, str]]]]) ->
 def check(config: Path | None, backend: str | None) -> int:
     """Say whether a runner could be started with these settings. Mistakes are raised, all of them at once."""
     loaded = load_all(config, {"backend": backend})
-    for handler in declared_handlers(loaded.runner.handler):
-        handler.check()
+    HandlerRegistry(loaded.runner.secrets).add_all(declared_handlers(loaded.runner.handler), DECLARED)
     for warning in loaded.warnings:
         sys.stdout.write(f"warning: {warning}\n")
     sys.stdout.write(verdict(loaded) + "\n")

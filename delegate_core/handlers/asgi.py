@@ -28,7 +28,7 @@ from delegate_core.handlers.options import ExchangeOptions, checked, values
 from delegate_core.handlers.options import Path as RequestPath
 from delegate_core.model import Task, TaskResult
 from delegate_core.settings import RunnerSettings
-from delegate_core.settings.secretfrom import SecretUnavailable
+from delegate_core.settings.secretfrom import SecretUnavailable, secret_names
 
 __all__ = ["AsgiApp", "AsgiHandler", "AsgiOptions", "asgi"]
 
@@ -81,6 +81,10 @@ class AsgiHandler(TaskHandler):
         """Whether it can be called at all."""
         if not callable(self.app):
             raise PluginError(f"handler {self.task_type!r}: {self.app!r} is no ASGI app")
+
+    def secrets(self) -> frozenset[str]:
+        """Those of its options."""
+        return frozenset(secret_names(self.options))
 
     @asynccontextmanager
     async def opened(self, settings: RunnerSettings) -> AsyncIterator[Execute]:  # noqa: ARG002 - it needs none

@@ -68,6 +68,10 @@ class TaskHandler(ABC):
             PluginError: it cannot execute any task; the text says why.
         """
 
+    def secrets(self) -> frozenset[str]:
+        """The names of the secrets that the settings must declare for it."""
+        return frozenset()
+
     def unwrapped(self, task: Task) -> Task:
         """The task that a task of this type holds, which is executed in its place; of most types, the task itself.
 

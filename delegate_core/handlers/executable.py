@@ -31,7 +31,7 @@ from delegate_core.http import TlsOptions, TransportError
 from delegate_core.model import Task, TaskResult
 from delegate_core.processes import Limits, ProcessExit, ProcessSpec, ProcessStartError, Stream
 from delegate_core.settings import PositiveDuration, RunnerSettings
-from delegate_core.settings.secretfrom import SecretUnavailable
+from delegate_core.settings.secretfrom import SecretUnavailable, secret_names
 
 __all__ = ["ExecutableHandler", "ExecutableOptions", "executable"]
 
@@ -124,6 +124,10 @@ class ExecutableHandler(TaskHandler):
         if self._path is not None and not os.access(self._path, os.X_OK):
             reason = "may not be executed; chmod +x it" if self._path.exists() else "does not exist"
             raise PluginError(f"handler {self.task_type!r}: the program {self.options.executable} {reason}")
+
+    def secrets(self) -> frozenset[str]:
+        """Those of its options."""
+        return frozenset(secret_names(self.options))
 
     @asynccontextmanager
     async def opened(self, settings: RunnerSettings) -> AsyncIterator[Execute]:

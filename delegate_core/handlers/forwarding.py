@@ -18,7 +18,7 @@ from delegate_core.handlers.options import ExchangeOptions, checked, values
 from delegate_core.http import Reply, TlsOptions, Transport, TransportError
 from delegate_core.model import Task, TaskResult
 from delegate_core.settings import RunnerSettings
-from delegate_core.settings.secretfrom import SecretUnavailable
+from delegate_core.settings.secretfrom import SecretUnavailable, secret_names
 
 __all__ = ["ForwardHandler", "ForwardOptions", "forward"]
 
@@ -68,6 +68,10 @@ class ForwardHandler(TaskHandler):
     def renamed(self, task_type: str) -> ForwardHandler:
         """The same service for another task type."""
         return ForwardHandler(task_type, self.options)
+
+    def secrets(self) -> frozenset[str]:
+        """Those of its options."""
+        return frozenset(secret_names(self.options))
 
     @asynccontextmanager
     async def opened(self, settings: RunnerSettings) -> AsyncIterator[Execute]:

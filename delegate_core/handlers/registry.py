@@ -16,9 +16,14 @@ __all__ = ["HandlerRegistry", "OpenHandlers"]
 
 
 class HandlerRegistry:
-    """Handlers by task type or pattern. One type has one handler; a second one is a conflict that names both."""
+    """Handlers by task type or pattern. One type has one handler; a second one is a conflict that names both.
 
-    def __init__(self) -> None:
+    Args:
+        secrets: the names of the secrets that the settings declare; None: it is not known which.
+    """
+
+    def __init__(self, secrets: Collection[str] | None = None) -> None:
+        self._declared = secrets
         self._handlers: dict[str, TaskHandler] = {}
         self._origins: dict[str, str] = {}
 
@@ -27,7 +32,7 @@ class HandlerRegistry:
 
         Raises:
             PluginError: the type has a handler, the pattern is as specific as another that matches the same type,
-                or this one cannot be called with a task.
+                this one cannot be called with a task, or needs a secret that is not declared.
         """
         if not isinstance(handler, TaskHandler):
             raise PluginError(f"{origin}: {handler!r} is no handler; decorate the function with @handler('TYPE')")
@@ -40,8 +45,17 @@ class HandlerRegistry:
         if wrong := [kind for kind in handler.announce if not matches(handler.task_type, kind)]:
             raise PluginError(f"{origin}: {handler.task_type!r} does not match {wrong[0]!r}, which it announces")
         handler.check()
+        self._check_secrets(handler, origin)
         self._handlers[handler.task_type] = handler
         self._origins[handler.task_type] = origin
+
+    def _check_secrets(self, handler: TaskHandler, origin: str) -> None:
+        if self._declared is not None and (missing := sorted(handler.secrets().difference(self._declared))):
+            names = ", ".join(map(repr, missing))
+            raise PluginError(
+                f"handler {handler.task_type!r} from {origin} needs the secret {names}, which is not declared: "
+                f"say where it is with --secret {missing[0]}=env:VARIABLE, or under [secrets]"
+            )
 
     def _check_pattern(self, pattern: str, origin: str) -> None:
         for other in self._patterns() if is_pattern(pattern) else ():

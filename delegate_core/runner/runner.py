@@ -121,7 +121,7 @@ class Runner:
         self._since = time.monotonic()
 
     def _collect_handlers(self, settings: RunnerSettings) -> HandlerRegistry:
-        registry, engines = HandlerRegistry(), self._engine_names
+        registry, engines = HandlerRegistry(settings.secrets), self._engine_names
         registry.add_functions(self._functions, "the program")
         for source in settings.handlers:
             registry.add_all(load_handlers(source), source)

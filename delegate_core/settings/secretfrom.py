@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 from delegate_core.settings.paths import UserPath
 
-__all__ = ["Keeper", "SecretFrom", "SecretUnavailable", "Value", "text_of"]
+__all__ = ["Keeper", "SecretFrom", "SecretUnavailable", "Value", "secret_names", "text_of"]
 
 
 class SecretUnavailable(Exception):
@@ -74,6 +75,19 @@ Value = Annotated[
     Discriminator(lambda value: "<text>" if isinstance(value, str) else "<secret>"),
 ]
 """A text, or where a secret is read from."""
+
+
+def secret_names(options: object) -> Iterator[str]:
+    """The names of the declared secrets that options use, wherever in them they stand."""
+    if isinstance(options, SecretFrom):
+        yield from [options.secret] if options.secret is not None else []
+    elif isinstance(options, BaseModel):
+        yield from secret_names(vars(options))
+    elif isinstance(options, Mapping):
+        yield from secret_names(tuple(options.values()))
+    elif isinstance(options, tuple | list):
+        for each in options:
+            yield from secret_names(each)
 
 
 class Keeper(Protocol):

@@ -12,7 +12,7 @@ import anyio
 import psutil
 import pytest
 
-from delegate_core import SecretFrom, executable
+from delegate_core import Download, GitRepository, Runner, RunnerSettings, SecretFrom, TaskHandler, executable, forward
 from delegate_core.errors import PluginError
 from delegate_core.model import JsonValue, Outcome, Task, TaskResult
 from delegate_core.testing.bench import PATIENCE, Bench
@@ -22,6 +22,7 @@ from tests.core.scripted_backend import Scripted
 Make = Callable[..., PrintingContext]
 HEAD = "printf 'Status: {}\\nContent-Type: text/plain\\n\\n'; "
 JSON = "printf 'Status: 400\\nContent-Type: application/json\\n\\n'; "
+NO_DOWNLOAD: dict[str, Any] = {"downloads": [{"urls": ["http://127.0.0.1:1/x"], "sha256": "0" * 64}]}
 OK = "printf 'Content-Type: text/plain\\n\\nfine'"
 
 
@@ -233,12 +234,26 @@ async def test_a_secret_may_be_one_that_the_settings_declare(
 ) -> None:
     monkeypatch.setenv("WHERE", "correct-horse-battery")
     path = program(f'{HEAD.format(200)} echo "$KEY"')
-    handlers = {name: executable(name, path, environment={"KEY": {"secret": name}}) for name in ("npm", "gone")}
-    await bench.start(handlers, secrets={"npm": "env:WHERE"})
-    for name in handlers:
-        await backend.offer(name, name)
-    assert (await backend.result("npm")).data == "******\n"
-    assert (await backend.result("gone")).error.startswith("no secret 'gone' is declared; give it with --secret gone=")
+    handler = executable("npm", path, environment={"KEY": {"secret": "npm"}})
+    await bench.start({"npm": handler}, secrets={"npm": "env:WHERE"})
+    await backend.offer("npm")
+    assert (await backend.result()).data == "******\n"
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        executable("x", "sh", environment={"KEY": {"secret": "gone"}, "OWN": {"secret": "npm"}}),
+        executable("x", GitRepository(git="/x", commit="0" * 40, run="x", password=SecretFrom(secret="gone"))),
+        executable("x", Download.model_validate({**NO_DOWNLOAD, "headers": {"A": {"secret": "gone", "prefix": "b "}}})),
+        forward("x", "http://127.0.0.1:1/", headers={"A": {"secret": "gone"}}),
+    ],
+    ids=lambda handler: handler.origin,
+)
+def test_a_secret_that_nothing_declares_ends_the_start(handler: TaskHandler) -> None:
+    settings = RunnerSettings.model_validate({"secrets": {"npm": "env:A"}})
+    with pytest.raises(PluginError, match=r"handler 'x' from the program needs the secret 'gone', which is not decl"):
+        Runner(Scripted(), {"x": handler}, settings=settings)
 
 
 @pytest.mark.parametrize("text", ["../../../evil", "/etc/evil", "", "a/../..", "-rf", "x\ny: z", "\0", "ü" * 300])

@@ -61,6 +61,20 @@ async def test_a_check_of_good_settings_says_how_many_and_warns_of_strange_varia
     assert "good for --backend drone: 4 settings given" in checked.out
 
 
+async def test_a_check_finds_a_handlers_secret_that_nothing_declares_and_patterns_that_conflict(
+    delegate: Command,
+) -> None:
+    secret = '[handler.a]\nexecutable = "sh"\nenvironment = {A = {secret = "npm"}}\n'
+    patterns = '[handler."b*"]\nexecutable = "sh"\n[handler."*b"]\nexecutable = "sh"\n'
+    for text, said in (
+        (secret, "handler 'a' from the settings file needs the secret 'npm', which is not declared: say where it is"),
+        (patterns, "two patterns that match the same task types and are as specific: 'b*' from the settings file"),
+    ):
+        (delegate.folder / "delegate.toml").write_text(text)
+        checked = await delegate("config", "check", "--backend", "drone", DRONE_RPC_HOST="h", **_SECRETS)
+        assert (checked.code, said in checked.err) == (3, True), checked.err
+
+
 async def test_without_a_backend_it_says_how_to_name_one(delegate: Command) -> None:
     checked = await delegate("config", "check")
     assert (checked.code, "no backend is named" in checked.err) == (2, True)
