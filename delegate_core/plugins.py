@@ -164,6 +164,13 @@ class Plugins:
                 f"{type(self.backend).__name__} is no backend: it does not implement {', '.join(missing)}"
             )
 
+    @property
+    def packages(self) -> frozenset[str]:
+        """Names of the packages that the runner is made of: the core's, the backend's, those of its other plugins."""
+        plugins = self._manager.get_plugins()
+        modules = (one.__name__ if isinstance(one, ModuleType) else type(one).__module__ for one in plugins)
+        return frozenset(name.partition(".")[0] for name in (__name__, *modules))
+
     def load_installed(self, *, disabled: Iterable[str] = (), strict: bool = False) -> None:
         """Import and register every installed plugin that is not disabled.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import SecretStr
 
 from delegate_core.cli.loading import AllSettings
 from delegate_core.settings.naming import settings_of
 
-__all__ = ["close_to_others", "remove_from_environment", "secret_variables"]
+__all__ = ["close_to_others", "remove_from_environment", "secret_values", "secret_variables"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,15 @@ def secret_variables(loaded: AllSettings) -> set[str]:
         if setting.secret
         for variable in setting.variables
     }
+
+
+def secret_values(loaded: AllSettings, environ: Mapping[str, str]) -> Iterator[str]:
+    """What the runner's own log must not show: the secrets of these settings, and the one that Vault is asked with."""
+    for table in loaded.tables():
+        for _, value in table.values:
+            if isinstance(value, SecretStr):
+                yield value.get_secret_value()
+    yield environ.get("VAULT_TOKEN", "")
 
 
 def remove_from_environment(names: Iterable[str]) -> None:

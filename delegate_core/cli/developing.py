@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 
 from delegate_core.cli.observing import Observation
+from delegate_core.cli.recording import Recording
 from delegate_core.cli.running import in_event_loop, run_observed
 from delegate_core.console import open_console
 from delegate_core.development import Address, DevelopmentServer, address_file
@@ -62,15 +63,16 @@ def develop(
     async def run_beside() -> None:
         with tempfile.TemporaryDirectory(prefix="delegate-dev-") as state:
             console = open_console(settings.console, sys.stdout, environ=os.environ, task_lines=task_logs)
+            recording = Recording(settings, console, task_logs=task_logs)
             runner = runner_beside(
                 module,
                 server,
                 settings,
                 Path(state),
-                plugins=[console, *observation.plugins],
+                plugins=[*recording.consoles, *observation.plugins],
                 engine_settings={name: engine.settings for name, engine in engines.items()},
             )
-            await run_observed(runner, console, observation)
+            await run_observed(runner, recording, observation)
 
     try:
         in_event_loop(serve)

@@ -55,6 +55,8 @@ class Observation:
             return
         self._runner = runner
         source = Source(runner=runner, activity=self._activity, metrics=self._metrics, access=self._access)
+        runner.secrecy.add(self._access.token)
+        self._activity.handler.addFilter(runner.record_filter)
         logging.getLogger().addHandler(self._activity.handler)
         try:
             async with StatusServer(source, self._bind).serve() as url:

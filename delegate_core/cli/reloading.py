@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from delegate_core.cli.concealing import secret_values
 from delegate_core.cli.loading import AllSettings, load_all
+from delegate_core.cli.recording import Recording
 from delegate_core.errors import DelegateError
 from delegate_core.runner import Runner
 
@@ -24,11 +26,18 @@ class Reloading:
         config: the file that was named.
         flags: those of the command.
         environ: the environment as the start found it; secrets are not in that of the process any more.
+        recording: of the runner's log, which has settings too.
     """
 
     def __init__(
-        self, loaded: AllSettings, config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
+        self,
+        loaded: AllSettings,
+        config: Path | None,
+        flags: Mapping[str, Any],
+        environ: Mapping[str, str],
+        recording: Recording,
     ) -> None:
+        self._recording = recording
         self._environ = environ
         self._loaded = loaded
         self._config = config
@@ -37,9 +46,12 @@ class Reloading:
     async def reload(self, runner: Runner) -> Sequence[str]:
         """Have the new settings take effect; lines that say what has changed and what needs a restart.
 
+        The log's file is opened again in any case.
+
         Raises:
             DelegateError: they cannot be used. Nothing has changed.
         """
+        self._recording.reopen()
         try:
             return await self._reload(runner)
         except DelegateError as error:
@@ -48,16 +60,22 @@ class Reloading:
 
     async def _reload(self, runner: Runner) -> Sequence[str]:
         wanted = load_all(self._config, self._flags, self._environ)
+        runner.secrecy.add(*secret_values(wanted, self._environ))
         changes = await runner.reload(wanted.runner)
-        if "log_level" in changes.made:
-            for name in packages_of(runner):
-                logging.getLogger(name).setLevel(wanted.runner.log_level.upper())
         left = [*changes.left, *self._others(wanted)]
         said = [f"changed: {', '.join(changes.made) or 'nothing'}"]
         said += [f"needs a restart: {', '.join(left)}"] if left else []
-        for line in said:
-            _log.info("the settings were read again; %s", line)
+        if _log.isEnabledFor(logging.INFO):  # before the level is raised, or after it was lowered
+            self._say(said)
+            self._recording.set_levels(runner)
+        else:
+            self._recording.set_levels(runner)
+            self._say(said)
         return said
+
+    def _say(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            _log.info("the settings were read again; %s", line)
 
     def _others(self, wanted: AllSettings) -> list[str]:
         """Settings of the backend and the engines that differ: those take effect at a start only."""
@@ -69,8 +87,3 @@ class Reloading:
             for name in type(table.values).model_fields
             if getattr(table.values, name) != getattr(before[table.name], name)
         ]
-
-
-def packages_of(runner: Runner) -> set[str]:
-    """The packages whose log is the runner's own."""
-    return {name.partition(".")[0] for name in (__name__, type(runner.plugins.backend).__module__)}

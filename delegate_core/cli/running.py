@@ -7,20 +7,21 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from delegate_core.beside import beside
-from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_variables
+from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_values, secret_variables
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
-from delegate_core.cli.reloading import Reloading, packages_of
+from delegate_core.cli.recording import Recording
+from delegate_core.cli.reloading import Reloading
 from delegate_core.cli.takeover import await_folder
-from delegate_core.console import Console, open_console
+from delegate_core.console import open_console
 from delegate_core.control import ControlServer
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
 from delegate_core.markers import hookimpl
@@ -50,15 +51,17 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     remove_from_environment(secret_variables(loaded))
     print_warnings(loaded.warnings)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
+    recording = Recording(loaded.runner, console, task_logs=task_logs)
     observation = Observation(loaded.runner, loaded.runner.backend or "")
-    reloading = Reloading(loaded, config, flags, environ)
+    reloading = Reloading(loaded, config, flags, environ, recording)
     control, notifier = ControlServer(reloading.reload), Notifier.of(os.environ)
-    runner = make_runner(loaded, console, control, notifier, *observation.plugins)
+    runner = make_runner(loaded, *recording.consoles, control, notifier, *observation.plugins)
+    runner.secrecy.add(*secret_values(loaded, environ))
     await_folder(runner.state_dir, loaded.runner)
 
     async def work() -> None:
         async with beside(notifier.feed):
-            await _run_controlled(runner, console, observation, control, reloading)
+            await _run_controlled(runner, recording, observation, control, reloading)
 
     try:
         in_event_loop(work)
@@ -102,20 +105,20 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
 
 
 async def _run_controlled(
-    runner: Runner, console: Console, observation: Observation, control: ControlServer, reloading: Reloading
+    runner: Runner, recording: Recording, observation: Observation, control: ControlServer, reloading: Reloading
 ) -> None:
     async with observation.serving(runner), control.serving(runner):
-        await run_runner(runner, console, reloading)
+        await run_runner(runner, recording, reloading)
 
 
-async def run_observed(runner: Runner, console: Console, observation: Observation) -> None:
-    """Run a runner under its console, with its status served."""
+async def run_observed(runner: Runner, recording: Recording, observation: Observation) -> None:
+    """Run a runner under its consoles, with its status served."""
     async with observation.serving(runner):
-        await run_runner(runner, console)
+        await run_runner(runner, recording)
 
 
-def make_runner(loaded: AllSettings, console: Console, *observers: object) -> Runner:
-    """The runner of these settings, with the installed plugins; the console observes it, and so do others."""
+def make_runner(loaded: AllSettings, *observers: object) -> Runner:
+    """The runner of these settings, with the installed plugins, and observed by these."""
     backend = contribution(loaded.module, "create_backend", settings=loaded.backend)
     if backend is None:
         raise PluginError(f"{loaded.module.__name__} is no backend: it does not implement create_backend")
@@ -123,7 +126,7 @@ def make_runner(loaded: AllSettings, console: Console, *observers: object) -> Ru
     return Runner(
         backend,
         settings=loaded.runner,
-        plugins=[console, farewell, *observers],
+        plugins=[farewell, *observers],
         installed=True,
         engine_settings={name: engine.settings for name, engine in loaded.engines.items()},
     )
@@ -148,21 +151,19 @@ def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
     return anyio.run(work, backend_options={"use_uvloop": True})
 
 
-async def run_runner(runner: Runner, console: Console, reloading: Reloading | None = None) -> None:
-    """Run a runner under its console; the first signal drains, the second cancels, the third leaves; SIGHUP reloads."""
-    console.attach(runner)
-    with _records_to(console.handler, packages_of(runner), runner.settings.log_level):
-        ended: DelegateError | None = DrainIncomplete(_LEFT)
-        async with console.show(), anyio.create_task_group() as group:
-            group.start_soon(_heed_signals, runner, group.cancel_scope)
-            if reloading is not None:
-                group.start_soon(_heed_hangups, runner, reloading)
-            try:
-                await runner.run()
-                ended = None
-            except DelegateError as error:
-                ended = error  # raised outside, where no group wraps it
-            group.cancel_scope.cancel()
+async def run_runner(runner: Runner, recording: Recording, reloading: Reloading | None = None) -> None:
+    """Run a runner, its log kept; the first signal drains, the second cancels, the third leaves; SIGHUP reloads."""
+    ended: DelegateError | None = DrainIncomplete(_LEFT)
+    async with recording.kept(runner), anyio.create_task_group() as group:
+        group.start_soon(_heed_signals, runner, group.cancel_scope)
+        if reloading is not None:
+            group.start_soon(_heed_hangups, runner, reloading)
+        try:
+            await runner.run()
+            ended = None
+        except DelegateError as error:
+            ended = error  # raised outside, where no group wraps it
+        group.cancel_scope.cancel()
     if ended is not None:
         raise ended
 
@@ -185,19 +186,3 @@ async def _heed_hangups(runner: Runner, reloading: Reloading) -> None:
         async for _ in signals:
             with suppress(DelegateError):  # it is in the log
                 await reloading.reload(runner)
-
-
-@contextmanager
-def _records_to(handler: logging.Handler, packages: Iterable[str], level: str) -> Iterator[None]:
-    """Send log records to the console while it runs: ours from this level on, warnings of all others."""
-    loggers = {logging.getLogger(): "WARNING", **{logging.getLogger(name): level.upper() for name in packages}}
-    before = {logger: logger.level for logger in loggers}
-    logging.getLogger().addHandler(handler)
-    for logger, wanted in loggers.items():
-        logger.setLevel(wanted)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-        for logger, former in before.items():
-            logger.setLevel(former)

@@ -52,6 +52,8 @@ def run_task(
         runner = _runner(
             backend, Path(folder), config, {"handlers": list(handlers) or None, "secrets": list(secrets) or None}
         )
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(runner.record_filter)
         in_event_loop(lambda: _live(runner, backend))
         _print(backend.result, pretty=pretty)
         _leave_threads(runner, backend)

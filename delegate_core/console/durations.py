@@ -14,12 +14,14 @@ _DAY: Final = 24 * _HOUR
 
 
 def duration(seconds: float) -> str:
-    """Two units at most and never more than seven characters: ``0.4s``, ``42s``, ``4m 05s``, ``2h 14m``, ``3d 04h``."""
+    """Two units at most and never more than seven characters: ``0.4s``, ``42s``, ``4m 05s``, ``3d 04h``, ``120d``."""
     if not math.isfinite(seconds) or seconds >= 1000 * _DAY:
         return "long"
     if seconds < 9.95:
         return f"{max(0.0, seconds):.1f}s"
     whole = round(seconds)
+    if whole >= 100 * _DAY:
+        return f"{whole // _DAY}d"
     for unit, name, part, part_name in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", 1, "s")):
         if whole >= unit:
             return f"{whole // unit}{name} {whole % unit // part:02d}{part_name}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+
+from delegate_core.logs.records import concern_of, error_of, traceback_of
 
 __all__ = ["Event", "LogEvent", "RecordHandler", "RunnerState", "Summary", "TaskEvent", "TaskFinished", "TaskLine"]
 
@@ -60,13 +61,21 @@ class RunnerState:
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """A record of the runner's own log; ``traceback`` is empty or many lines."""
+    """A record of the runner's own log, and whom it concerns; what is not known is empty.
+
+    ``error`` is the exception that it was logged with, in one line; ``traceback`` has many.
+    """
 
     time: float
     level: str
     logger: str
     message: str
     traceback: str = ""
+    error: str = ""
+    runner: str = ""
+    backend: str = ""
+    task: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,6 @@ class RecordHandler(logging.Handler):
     def __init__(self, tell: Callable[[LogEvent], None]) -> None:
         super().__init__()
         self._tell = tell
-        self.setFormatter(_TRACEBACKS)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one record on. A record that cannot be formatted is logging's to complain about."""
@@ -99,9 +107,17 @@ class RecordHandler(logging.Handler):
             self.handleError(record)
 
 
-_TRACEBACKS: Final = logging.Formatter()
-
-
 def _event(record: logging.LogRecord) -> LogEvent:
-    traceback = _TRACEBACKS.formatException(record.exc_info) if record.exc_info else ""
-    return LogEvent(record.created, record.levelname.lower(), record.name, record.getMessage(), traceback)
+    about = concern_of(record)
+    return LogEvent(
+        time=record.created,
+        level=record.levelname.lower(),
+        logger=record.name,
+        message=record.getMessage(),
+        traceback=traceback_of(record),
+        error=error_of(record),
+        runner=about.runner,
+        backend=about.backend,
+        task=about.task,
+        step=about.step,
+    )

@@ -1,6 +1,7 @@
-r"""Events as JSON lines: one object a line, in ASCII, for programs.
+r"""Events as JSON lines: one object a line, in ASCII, for programs. The console and the log file have the same.
 
-Every object has ``time`` (RFC 3339 in UTC, with milliseconds) and ``event``, which says what else is in it:
+Every object has ``time`` (RFC 3339 in UTC, with milliseconds), ``level`` (``debug``, ``info``, ``warning``, ``error``,
+``critical``), ``runner`` and ``backend`` (names, or null), and ``event``, which says what else is in it:
 
 =================  =====================================================================================
 ``task_claimed``   ``task_id``, ``task_type``
@@ -11,11 +12,13 @@ Every object has ``time`` (RFC 3339 in UTC, with milliseconds) and ``event``, wh
                    ``rejected``), ``duration`` in seconds, ``error``, and ``cause`` (``server``, ``operator``,
                    ``stopped``, ``restarted`` or null)
 ``runner_state``   ``state``, ``reason``
-``log``            ``level``, ``logger``, ``message``, ``traceback`` (or null)
-``summary``        ``runner``, ``uptime`` in seconds, ``finished`` (tasks by outcome), ``undelivered``; the last one
+``log``            ``logger``, ``task_id`` and ``step`` (whom it concerns, or null), ``error`` (the exception in one
+                   line, or null), ``traceback`` (or null)
+``summary``        ``uptime`` in seconds, ``finished`` (tasks by outcome), ``undelivered``; the last one
 =================  =====================================================================================
 
-Keys may be added; those here stay. Texts are whole, and every control character in them is escaped as JSON does it.
+All but ``task_line`` have a ``message`` for people. Keys may be added; those here stay. Texts are whole, and every
+control character in them is escaped as JSON does it.
 """
 
 from __future__ import annotations
@@ -24,17 +27,28 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from delegate_core.concern import Concern
 from delegate_core.console.events import Event, LogEvent, RunnerState, Summary, TaskEvent, TaskFinished, TaskLine
+from delegate_core.console.plain import event_text
 
-__all__ = ["json_line"]
-
-
-def json_line(event: Event) -> str:
-    """One event, with its line end."""
-    return json.dumps({"time": _timestamp(event.time), **_fields(event)}) + "\n"
+__all__ = ["fields_of", "json_line", "timestamp"]
 
 
-def _timestamp(at: float) -> str:
+def json_line(event: Event, whose: Concern) -> str:
+    """One event of this runner, with its line end."""
+    return json.dumps(fields_of(event, whose)) + "\n"
+
+
+def fields_of(event: Event, whose: Concern) -> dict[str, Any]:
+    """What is known of an event, by the keys above, in a fixed order."""
+    own = _fields(event)
+    who = {"runner": whose.runner or None, "backend": whose.backend or None}
+    message = {} if isinstance(event, TaskLine) else {"message": event_text(event)}
+    return {"time": timestamp(event.time), "event": own.pop("event"), "level": "info", **who, **own, **message}
+
+
+def timestamp(at: float) -> str:
+    """RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -42,14 +56,20 @@ def _fields(event: Event) -> dict[str, Any]:
     match event:
         case RunnerState(_, state, reason):
             return {"event": "runner_state", "state": state, "reason": reason}
-        case LogEvent(_, level, logger, message, traceback):
-            fields = {"level": level, "logger": logger, "message": message, "traceback": traceback or None}
-            return {"event": "log", **fields}
+        case LogEvent():
+            return {"event": "log", **_record(event)}
         case Summary(_, name, uptime, finished, undelivered):
             counts = {"uptime": round(uptime, 3), "finished": dict(finished), "undelivered": undelivered}
             return {"event": "summary", "runner": name, **counts}
         case _:
             return _task_fields(event)
+
+
+def _record(event: LogEvent) -> dict[str, Any]:
+    known = {"runner": event.runner, "backend": event.backend} if event.runner else {}
+    about = {"task_id": event.task or None, "step": event.step or None}
+    fault = {"error": event.error or None, "traceback": event.traceback or None}
+    return {"level": event.level, "logger": event.logger, **known, **about, **fault}
 
 
 def _task_fields(event: TaskEvent | TaskLine | TaskFinished) -> dict[str, Any]:

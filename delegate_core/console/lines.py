@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from delegate_core.concern import Concern
 from delegate_core.console.events import (
     Event,
     LogEvent,
@@ -19,7 +20,7 @@ from delegate_core.console.events import (
     TaskFinished,
     TaskLine,
 )
-from delegate_core.console.outlet import Outlet
+from delegate_core.console.outlet import Outlet, Stream
 from delegate_core.markers import hookimpl
 
 if TYPE_CHECKING:
@@ -38,29 +39,31 @@ class LineConsole:
 
     Args:
         stream: where to.
-        line: an event's line, with its line end.
+        line: a line for an event of a runner, with its line end.
         task_lines: also print what tasks print.
         clock: seconds since 1970.
     """
 
     def __init__(
         self,
-        stream: TextIO,
-        line: Callable[[Event], str],
+        stream: Stream,
+        line: Callable[[Event, Concern], str],
         *,
         task_lines: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._outlet = Outlet(stream)
+        self._outlet = Outlet(stream, lost=lambda lines: self._missing(lines, "there was no room for them"))
         self._line = line
         self._task_lines = task_lines
         self._clock = clock
         self._runner: Runner | None = None
+        self._whose = Concern()
         self.handler = RecordHandler(self._tell)
 
     def attach(self, runner: Runner) -> None:
-        """Say whose summary is printed at the end."""
+        """Say whose lines these are, and whose summary is printed at the end."""
         self._runner = runner
+        self._whose = Concern(runner.name, runner.backend_name)
 
     @asynccontextmanager
     async def show(self) -> AsyncIterator[None]:
@@ -75,9 +78,12 @@ class LineConsole:
 
     def _tell(self, event: Event) -> None:
         if dropped := self._outlet.take_dropped():
-            text = f"{dropped:,} lines were not shown: the output did not keep up"
-            self._outlet.write(self._line(LogEvent(event.time, "warning", __name__, text)))
-        self._outlet.write(self._line(event))
+            self._outlet.write(self._missing(dropped, "the output did not keep up"))
+        self._outlet.write(self._line(event, self._whose))
+
+    def _missing(self, lines: int, why: str) -> str:
+        text = f"{lines:,} line{'s are' if lines > 1 else ' is'} missing here: {why}"
+        return self._line(LogEvent(self._clock(), "warning", __name__, text), self._whose)
 
     @hookimpl
     def task_claimed(self, task: Task) -> None:

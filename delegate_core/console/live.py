@@ -89,8 +89,4 @@ class LiveConsole:
             await self._screen.settle()
 
     def _view(self, runner: Runner) -> View:
-        return View(_backend(runner), runner.snapshot(), tuple(self._recent), tuple(self._records))
-
-
-def _backend(runner: Runner) -> str:
-    return runner.settings.backend or type(runner.plugins.backend).__name__.removesuffix("Backend").lower()
+        return View(runner.backend_name, runner.snapshot(), tuple(self._recent), tuple(self._records))

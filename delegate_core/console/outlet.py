@@ -7,16 +7,27 @@ import os
 import select
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import Final, Protocol
 
-__all__ = ["Outlet"]
+__all__ = ["Outlet", "Stream"]
 
 _WAITING_LIMIT: Final = 1_000_000
 """Characters that may wait for a slow reader."""
 
 _LINGER: Final = 5.0
 """Seconds that the thread waits for more to write."""
+
+
+class Stream(Protocol):
+    """What is written to: a text stream, or what behaves like one."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text; raises OSError where it has no room."""
+
+    def flush(self) -> object:
+        """Pass it on."""
 
 
 class Outlet:
@@ -32,13 +43,18 @@ class Outlet:
     Args:
         stream: where to; it stays open.
         limit: characters that may wait.
+        lost: makes a line that says how many lines the stream had no room for; written when it has room again.
     """
 
-    def __init__(self, stream: TextIO, *, limit: int = _WAITING_LIMIT) -> None:
+    def __init__(
+        self, stream: Stream, *, limit: int = _WAITING_LIMIT, lost: Callable[[int], str] | None = None
+    ) -> None:
         self._stream = stream
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._descriptor = _descriptor_of(stream)
         self._limit = limit
+        self._lost_line = lost
+        self._lost = 0
         self._changed = threading.Condition()
         self._waiting: deque[str] = deque()
         self._characters = 0
@@ -105,13 +121,19 @@ class Outlet:
 
     def _put(self, text: str) -> None:
         try:
-            self._put_bytes(text) if self._descriptor is not None else self._put_text(text)
+            if self._lost and self._lost_line is not None:
+                self._write_out(self._lost_line(self._lost))
+                self._lost = 0
+            self._write_out(text)
         except (BrokenPipeError, ValueError):
             # The reader has left, or the stream was closed.
             self._gone = True
         except OSError:
             # A full disk may have room again later.
-            self._dropped += 1
+            self._lost += max(1, text.count("\n"))
+
+    def _write_out(self, text: str) -> None:
+        self._put_bytes(text) if self._descriptor is not None else self._put_text(text)
 
     def _put_bytes(self, text: str) -> None:
         rest = memoryview(text.encode(self._encoding, "backslashreplace"))
@@ -126,11 +148,11 @@ class Outlet:
         self._stream.flush()
 
 
-def _descriptor_of(stream: TextIO) -> int | None:
+def _descriptor_of(stream: Stream) -> int | None:
     """The stream's descriptor, with what was written before flushed to it."""
     with suppress(OSError, ValueError):
         stream.flush()
     try:
-        return stream.fileno()
+        return int(stream.fileno())  # type: ignore[attr-defined]  # not every stream has one
     except (OSError, ValueError, AttributeError, io.UnsupportedOperation):
         return None

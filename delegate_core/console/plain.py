@@ -1,29 +1,37 @@
-"""Events as plain lines, for people who read a file, a pipe or a CI system's log.
+"""Events as lines of text, for people who read a pipe, a CI system's log, or the log file.
 
-Each begins with the local time, except those of tasks, which read ``<id> | text``
-or ``<id> | <step> | text``. What belongs to a line but has line
-ends of its own, such as a traceback, follows indented, so nothing can pass itself off as a line of ours.
+On the console each begins with the local time, except those of tasks, which read ``<id> | text``
+or ``<id> | <step> | text``. In the log file each begins with the date and time in UTC, the level, and whose it is. What
+belongs to a line but has line ends of its own, such as a traceback, follows indented, so nothing can pass itself off as
+a line of ours.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from delegate_core.concern import Concern
 from delegate_core.console.durations import duration, time_of_day
 from delegate_core.console.events import Event, LogEvent, RunnerState, Summary, TaskEvent, TaskFinished, TaskLine
 from delegate_core.console.visible import uncoloured, visible
 
-__all__ = ["plain_line", "summary_text"]
+__all__ = ["event_text", "plain_line", "record_lines", "summary_text"]
 
 _INDENT = " " * len("HH:MM:SS ")
 
 
-def plain_line(event: Event) -> str:
+def plain_line(event: Event, _whose: Concern) -> str:
     """One event, with its line end."""
     if isinstance(event, TaskLine):
         step = f"{visible(event.step)} | " if event.step else ""
         return f"{visible(event.id)} | {step}{visible(uncoloured(event.text))}\n"
     return f"{time_of_day(event.time)} {_text(event)}\n"
+
+
+def event_text(event: TaskEvent | TaskFinished | RunnerState | LogEvent | Summary) -> str:
+    """An event in words, without its time; of a record of the log, its message."""
+    return event.message if isinstance(event, LogEvent) else " ".join(_text(event).split())
 
 
 def _text(event: TaskEvent | TaskFinished | RunnerState | LogEvent | Summary) -> str:
@@ -35,7 +43,7 @@ def _text(event: TaskEvent | TaskFinished | RunnerState | LogEvent | Summary) ->
         case RunnerState():
             return f"{'runner':<9} {event.state}{_because(event.reason)}"
         case LogEvent():
-            return _logged(event)
+            return f"{event.level:<9} " + f"\n{_INDENT}".join(map(visible, record_lines(event)))
         case Summary():
             return f"{'summary':<9} {summary_text(event)}"
 
@@ -46,9 +54,20 @@ def _finished(event: TaskFinished) -> str:
     return f"{outcome:<9} {visible(event.type)} {visible(event.id)} {took}{_because(event.error)}"
 
 
-def _logged(event: LogEvent) -> str:
-    lines = [*event.message.splitlines(), *event.traceback.splitlines()] or [""]
-    return f"{event.level:<9} " + f"\n{_INDENT}".join(map(visible, lines))
+def record_lines(event: LogEvent) -> list[str]:
+    """Message, whom it concerns where the message does not say so, and traceback."""
+    first, *more = event.message.splitlines() or [""]
+    return [first + _about(event), *more, *event.traceback.splitlines()]
+
+
+def _about(event: LogEvent) -> str:
+    known = (("task", event.task), ("step", event.step))
+    parts = [f"{what} {name}" for what, name in known if name and not _says(event.message, name)]
+    return f" [{', '.join(parts)}]" if parts else ""
+
+
+def _says(message: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message) is not None
 
 
 def _because(reason: str) -> str:

@@ -23,6 +23,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
+from delegate_core.concern import concerning
 from delegate_core.engines.engine import Engine, EngineError, Output, Place, Surroundings
 from delegate_core.engines.listening import Listener, StepLog
 from delegate_core.model import CancelCause
@@ -177,7 +178,8 @@ class Driver:
         """Stop, tell, start: in this order, so that nothing runs on while a server is slow to hear of it."""
         self._stop(changes)
         for state in changes.settled:
-            await self.tell(partial(self.listener.step_ended, state))
+            with concerning(step=state.name):
+                await self.tell(partial(self.listener.step_ended, state))
         for name in changes.start:
             self._spawn(self._specs[name])
 
@@ -258,14 +260,15 @@ class _StepRun:
         self._started = False
 
     async def live(self) -> None:
-        with self.scope:
-            async with self._driver.turn(self._step):
-                changes = self._driver.machine.start(self._step.name)
-                if changes is not None:
-                    self._started = True
-                    self._ending = await self._execute(changes)
-        if self._started:
-            await self._finish()
+        with concerning(step=self._step.name):
+            with self.scope:
+                async with self._driver.turn(self._step):
+                    changes = self._driver.machine.start(self._step.name)
+                    if changes is not None:
+                        self._started = True
+                        self._ending = await self._execute(changes)
+            if self._started:
+                await self._finish()
 
     async def _execute(self, changes: Changes) -> Ending:
         variables = await self._driver.tell(self._begin)

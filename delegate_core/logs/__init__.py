@@ -2,6 +2,8 @@
 
 from delegate_core.logs.lines import LineSplitter
 from delegate_core.logs.mask import Mask, MaskStream
+from delegate_core.logs.records import RecordFilter
+from delegate_core.logs.secrecy import Secrecy
 from delegate_core.logs.segment import LogLine
 from delegate_core.logs.spool import CUT_OFF, Dropped, Spool
 from delegate_core.logs.tasklog import LogSink, Stored, TaskLog
@@ -14,6 +16,8 @@ __all__ = [
     "LogSink",
     "Mask",
     "MaskStream",
+    "RecordFilter",
+    "Secrecy",
     "Spool",
     "Stored",
     "TaskLog",

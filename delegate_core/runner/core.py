@@ -11,6 +11,7 @@ import anyio
 from delegate_core.errors import Interrupt
 from delegate_core.handlers import HandlerRegistry, TaskContext
 from delegate_core.journal import Journal
+from delegate_core.logs import Secrecy
 from delegate_core.model import Session, Task, TaskResult
 from delegate_core.plugins import Observer, Plugins
 from delegate_core.runner.backend import Backend
@@ -71,6 +72,7 @@ class Core:
     dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
     spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]
+    secrecy: Secrecy
     masks: tuple[str, ...] = ()
     """What no task may show, whatever it is given itself."""
     counters: Counters = field(default_factory=Counters)

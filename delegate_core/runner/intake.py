@@ -12,6 +12,7 @@ import anyio
 
 from delegate_core.backoff import Backoff
 from delegate_core.cancellation import raise_if_cancelled
+from delegate_core.concern import concerning
 from delegate_core.errors import DelegateError, Drain, Interrupt, StateError, Stop
 from delegate_core.http import TransportError
 from delegate_core.journal import JournalFull
@@ -68,7 +69,7 @@ class Intake:
         settle = _Settle(settled)
         if offer.task_id in core.taken:
             settle(Settled.DUPLICATE)
-        elif self._vetoed(offer):
+        elif self._vetoes and self._vetoed(offer):
             settle(Settled.VETOED)
         elif not core.slots.take(offer.type):
             return False
@@ -78,15 +79,16 @@ class Intake:
         return True
 
     def _vetoed(self, offer: Offer) -> bool:
-        for veto in self._vetoes:
-            try:
-                reason = veto(offer=offer)
-            except Exception:  # noqa: BLE001 - a plugin may raise anything
-                _log.exception("plugin %s failed in accept_task", veto.plugin)
-                continue
-            if reason is not None:
-                _log.info("task %s (%s) left to others: %s", offer.task_id, offer.type, reason)
-                return True
+        with concerning(task=offer.task_id):
+            for veto in self._vetoes:
+                try:
+                    reason = veto(offer=offer)
+                except Exception:  # noqa: BLE001 - a plugin may raise anything
+                    _log.exception("plugin %s failed in accept_task", veto.plugin)
+                    continue
+                if reason is not None:
+                    _log.info("task %s (%s) left to others: %s", offer.task_id, offer.type, reason)
+                    return True
         return False
 
     # ------------------------------------------------------------------ cancellations
@@ -95,8 +97,9 @@ class Intake:
         """Cancel a task that runs or is being claimed; remember it for one that is not here yet."""
         execution = self._core.executions.get(task_id)
         if execution is not None:
-            _log.info("task %s: cancelled%s", task_id, f": {reason}" if reason else "")
-            execution.cancel(cause)
+            with concerning(task=task_id):
+                _log.info("task %s: cancelled%s", task_id, f": {reason}" if reason else "")
+                execution.cancel(cause)
             return
         self._cancelled[task_id] = cause
         while len(self._cancelled) > _REMEMBERED:
@@ -134,21 +137,22 @@ class Intake:
         An error that comes so far hurts no other task. The task is in the journal, so the next start sees to it.
         """
         core = self._core
-        try:
-            yield
-        except StateError as error:
-            core.unsettled.add(task_id)
-            core.interrupted(Drain("the journal failed", error), session)
-        except Fault:
-            raise_if_cancelled()
-            core.unsettled.add(task_id)
-            _log.exception("task %s: given up until the next start, for an error of the runner's own", task_id)
-        finally:
-            self._cancelled.pop(task_id, None)
-            core.taken.discard(task_id)
-            if slot is not None:
-                slot.release()
-            core.change()
+        with concerning(task=task_id):
+            try:
+                yield
+            except StateError as error:
+                core.unsettled.add(task_id)
+                core.interrupted(Drain("the journal failed", error), session)
+            except Fault:
+                raise_if_cancelled()
+                core.unsettled.add(task_id)
+                _log.exception("task %s: given up until the next start, for an error of the runner's own", task_id)
+            finally:
+                self._cancelled.pop(task_id, None)
+                core.taken.discard(task_id)
+                if slot is not None:
+                    slot.release()
+                core.change()
 
     async def _carry_out(self, execution: Execution, result: TaskResult | None, slot: Slot) -> None:
         """Execute, give the slot back, deliver."""

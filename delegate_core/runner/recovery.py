@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from delegate_core.concern import concerning
 from delegate_core.model import Delivery, Entry, Finish, Forget, Phase, Run, Session, Task, TaskResult
 from delegate_core.processes import ProcessIdentity, end_leftovers
 from delegate_core.runner.calls import until_answered
@@ -44,7 +45,8 @@ class Recovery:
         _log.warning("an earlier run left %s", ", ".join(f"{n} {phase}" for phase, n in counts.items()))
         self._core.unsettled |= {entry.task_id for entry in entries}
         for entry in entries:
-            await self.take_over(session, entry)
+            with concerning(task=entry.task_id):
+                await self.take_over(session, entry)
 
     def _distinct(self, entries: list[Entry]) -> list[Entry]:
         """One entry a task: an intent that was left open is nothing beside a later entry of the same task."""

@@ -21,6 +21,7 @@ CHANGEABLE: Final = (
     "limits",
     "log_level",
     "log_limit",
+    "loggers",
     "mask_file",
     "max_idle",
     "max_uptime",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anyio
 
+from delegate_core.concern import Concern, concerning
 from delegate_core.errors import (
     DelegateError,
     Interrupt,
@@ -27,6 +28,7 @@ from delegate_core.handlers.middleware import checked_middleware
 from delegate_core.handlers.script import script
 from delegate_core.handlers.supplied import SuppliedExecutables
 from delegate_core.journal import Journal
+from delegate_core.logs import RecordFilter, Secrecy
 from delegate_core.model import CancelCause, Registration, Session
 from delegate_core.plugins import Plugins
 from delegate_core.runner.backend import Backend
@@ -73,6 +75,11 @@ class Runner:
         engine_settings: of the engines that plugins bring, by the engines' names; missing ones have their defaults.
         middleware: goes around every task, the first one outermost; that of plugins is within.
 
+    Attributes:
+        secrecy: what its own log does not show; more values may be added.
+        record_filter: for a program's own handler of ``logging``: ``handler.addFilter(runner.record_filter)`` hides
+            secrets in its records, and lets `delegate_core.logs.records.concern_of` say whom each concerns.
+
     Example::
 
         runner = Runner(HarnessBackend(settings), {"fib": fib})
@@ -110,6 +117,8 @@ class Runner:
         self.reason = ""
         self.slots.quota = self.settings.max_tasks
         self._masks = read_masks(self.settings.mask_file)
+        self.secrecy = Secrecy(*self._masks, self.settings.status_password.get_secret_value())
+        self.record_filter = RecordFilter(self.secrecy, Concern(self.name, self.backend_name))
         self._default_capacity: int = getattr(backend, "default_capacity", 10)
         self._generations: Generations | None = None
         self._ending = Ending()
@@ -153,6 +162,12 @@ class Runner:
         default: int = getattr(backend, "default_capacity", 10)
         return self.settings.capacity or default
 
+    @property
+    def backend_name(self) -> str:
+        """Name of the control plane's plugin, for people and for labels."""
+        named = self.settings.backend or getattr(self.plugins.backend, "name", "")
+        return str(named or type(self.plugins.backend).__name__.removesuffix("Backend").lower())
+
     # ------------------------------------------------------------------ steering
 
     def drain(self, reason: str = "asked to drain") -> None:
@@ -187,6 +202,7 @@ class Runner:
                 await self._generations.replace(registry, settings)
         announced = self.handlers.types(), self.slots.capacity, self.settings.tags
         self.settings, self.handlers, self._masks = settings, registry, masks
+        self.secrecy.add(*masks)
         capacity = settings.capacity or self._default_capacity
         self.slots.resize(capacity, {**registry.limits(), **settings.limits})
         if self._core is not None:
@@ -237,7 +253,11 @@ class Runner:
         if self._core is not None:
             raise RuntimeError("this runner was run already; make another")
         self._since = time.monotonic()
-        with StateFolder(self.state_dir) as folder, Journal(folder, durable=self.settings.durable) as journal:
+        with (
+            concerning(runner=self.name, backend=self.backend_name),
+            StateFolder(self.state_dir) as folder,
+            Journal(folder, durable=self.settings.durable) as journal,
+        ):
             async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:
                     async with Generations.opened(self.handlers, self.settings) as handlers:
@@ -303,6 +323,7 @@ class Runner:
             dispatch=dispatcher(self.plugins, handlers, secrets, SuppliedExecutables(self.settings), self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,
+            secrecy=self.secrecy,
             masks=self._masks,
         )
 
@@ -434,8 +455,8 @@ class Runner:
 
     def _enter(self, state: str, reason: str) -> None:
         if state != self.state:
-            self.state, self.reason = state, reason
-            self._observers.runner_state(state=state, reason=reason)
+            self.state, self.reason = state, self.secrecy.text(reason)
+            self._observers.runner_state(state=state, reason=self.reason)
 
     # ------------------------------------------------------------------ looking
 

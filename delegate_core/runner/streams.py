@@ -38,6 +38,8 @@ class Streams:
         self._ended = False
         self._loop = asyncio.get_running_loop()
         self._making = threading.Lock()
+        if self.masks:  # lines of the runner's own log must not wait for the first line of the task
+            self._mask = self._new_mask()
 
     @property
     def masks(self) -> bool:
@@ -49,8 +51,13 @@ class Streams:
         """The mask, made at the first use."""
         with self._making:
             if self._mask is None:
-                self._mask = Mask((*self._core.masks, *self._execution.task.masks))
+                self._mask = self._new_mask()
             return self._mask
+
+    def _new_mask(self) -> Mask:
+        mask = Mask((*self._core.masks, *self._execution.task.masks))
+        self._core.secrecy.include(mask)
+        return mask
 
     def log(self, stream: str = "") -> TaskLog:
         """The task's own log, or that of a step."""

@@ -16,6 +16,9 @@ __all__ = ["RunnerSettings"]
 _SIZE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "examples": ["64KiB", "5MiB"]}]}
 
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
 class RunnerSettings(Settings):
     """The settings of the runner itself. `None` leaves a value to the backend or to the platform.
 
@@ -63,7 +66,12 @@ class RunnerSettings(Settings):
         plugins: modules to load besides those installed.
         disabled_plugins: installed plugins to leave out.
         strict: refuse to start with a broken plugin.
-        log_level: of the runner's own log.
+        log_level: of the runner's own log: what it and its plugins say from this level on, and warnings of libraries.
+        loggers: levels of single loggers by their names, a library's or a part of the runner: `httpx=info`.
+        log_file: file that the runner's own log is appended to, besides what the console shows.
+        log_format: of that file's lines.
+        log_file_size: bytes after which a new file is begun; 0: never.
+        log_file_count: old log files that are kept.
         status: where health, metrics and the dashboard are served, HOST:PORT; port 0 is a free one, off serves nothing.
         status_user: who may look besides the owner of the state folder, with status_password.
         status_password: of status_user; without it only the token in the state folder opens the pages.
@@ -112,7 +120,12 @@ class RunnerSettings(Settings):
     plugins: Annotated[tuple[str, ...], Flag("plugin")] = ()
     disabled_plugins: Annotated[tuple[str, ...], Flag("disable-plugin")] = ()
     strict: bool = False
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: LogLevel = "info"
+    loggers: Annotated[dict[str, LogLevel], Flag("logger", "LOGGERS")] = {}  # noqa: RUF012 - as above
+    log_file: UserPath | None = None
+    log_format: Literal["text", "json", "logfmt"] = "text"
+    log_file_size: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(10 * 1024 * 1024), ge=0)
+    log_file_count: int = Field(5, ge=0)
 
     status: str = "127.0.0.1:0"
     status_user: str = "admin"

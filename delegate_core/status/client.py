@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -103,7 +103,12 @@ class RemoteStatus:
         """
         try:
             records = (await self._get("/log.json")).json()["records"]
-            return tuple(LogEvent(**record) for record in records if record["level"] in _SHOWN)
+            known = [one.name for one in fields(LogEvent)]
+            return tuple(
+                LogEvent(**{name: record[name] for name in known if name in record})
+                for record in records
+                if record["level"] in _SHOWN
+            )
         except (ValueError, KeyError, TypeError):
             raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status") from None
 

@@ -38,8 +38,7 @@ class Source:
 
     def report(self) -> StatusReport:
         """Its state now."""
-        backend = self.runner.settings.backend or str(getattr(self.runner.plugins.backend, "name", "?"))
-        return report(self.clock(), backend, self.runner.snapshot(), self.activity)
+        return report(self.clock(), self.runner.backend_name, self.runner.snapshot(), self.activity)
 
     def log(self, task_id: str) -> Iterator[str]:
         """A task's whole log as it is on this machine, its steps one after another. Reads files.

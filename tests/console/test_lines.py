@@ -85,14 +85,16 @@ def test_the_same_events_as_json(told: Told) -> None:
 
     task = {"task_id": "a1b2", "task_type": "build"}
     ended = {"outcome": "cancelled", "duration": 0.5, "error": "cancelled by the operator", "cause": "operator"}
-    log = {"level": "warning", "logger": "delegate_core.runner", "message": "heartbeat failed", "traceback": None}
-    time = {"time": "2026-01-01T12:00:00.250Z"}
+    log = {"level": "warning", "logger": "delegate_core.runner", "message": "heartbeat failed"}
+    about = {"task_id": None, "step": None, "error": None, "traceback": None}
+    every = {"time": "2026-01-01T12:00:00.250Z", "level": "info", "runner": None, "backend": None}
+    said = "cancelled build a1b2 0.5s: cancelled by the operator"
     assert [json.loads(line) for line in told("json", tell)] == [
-        {**time, "event": "runner_state", "state": "running", "reason": ""},
-        {**time, "event": "task_claimed", **task},
-        {**time, "event": "task_line", **task, "level": "warn", "text": "hello", "step": None},
-        {**time, "event": "task_finished", **task, **ended},
-        {**time, "event": "log", **log},
+        {**every, "event": "runner_state", "state": "running", "reason": "", "message": "runner running"},
+        {**every, "event": "task_claimed", **task, "message": "claimed build a1b2"},
+        {**every, "event": "task_line", **task, "level": "warn", "text": "hello", "step": None},
+        {**every, "event": "task_finished", **task, **ended, "message": said},
+        {**every, "event": "log", **log, **about},
     ]
 
 

@@ -59,7 +59,7 @@ def test_colour_codes_go_and_other_escapes_stay() -> None:
     ("seconds", "text"),
     [
         (-1, "0.0s"), (0.44, "0.4s"), (9.96, "10s"), (59.6, "1m 00s"), (245, "4m 05s"), (3599.9, "1h 00m"),
-        (8043, "2h 14m"), (86400 * 3 + 3600 * 4, "3d 04h"), (float("inf"), "long"),
+        (8043, "2h 14m"), (86400 * 3 + 3600 * 4, "3d 04h"), (86400 * 120, "120d"), (float("inf"), "long"),
     ],
 )  # fmt: skip
 def test_a_duration_has_two_units_at_most(seconds: float, text: str) -> None:

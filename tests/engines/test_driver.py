@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from delegate_core.concern import concern, concerning
 from delegate_core.engines.driver import Driver
 from delegate_core.engines.engine import EngineError, Output, Place, Surroundings
 from delegate_core.model import CancelCause, Outcome
@@ -348,3 +349,17 @@ async def test_a_cancellation_reaches_a_step_whose_start_cannot_be_told() -> Non
 async def test_a_graph_that_cannot_be_followed_is_refused_at_once() -> None:
     with pytest.raises(GraphError):
         driver(MemoryEngine(succeed), Recorder(), Step(name="a", depends_on=("a",)))
+
+
+async def test_what_is_logged_in_a_step_is_known_to_be_of_that_step() -> None:
+    seen: list[tuple[str, str, str]] = []
+
+    async def body(step: Step, output: Output) -> Ending:
+        await anyio.lowlevel.checkpoint()
+        seen.append((step.name, concern().task, concern().step))
+        return Exited(0)
+
+    with concerning(task="t1"):
+        await ran(body, *in_sequence([Step(name="a"), Step(name="b")]))
+        assert concern().step == ""
+    assert seen == [("a", "t1", "a"), ("b", "t1", "b")]

@@ -1,0 +1,62 @@
+"""What a runner's own log must not show."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Final
+from weakref import WeakSet
+
+from delegate_core.logs.mask import Mask
+
+__all__ = ["Secrecy"]
+
+_HIDDEN: Final = r"\g<before>******"
+
+_CREDENTIALS: Final = (
+    # a header's value, however a library shows it: Bearer abc...
+    re.compile(r"(?P<before>\b(?:bearer|basic)\s+)[\w+/=.~-]{16,}", re.IGNORECASE),
+    # a parameter of an address: ?token=abc
+    re.compile(
+        r"(?P<before>[?&][\w.-]*(?:token|secret|passw|signature|credential|api[_-]?key)[\w.-]*=)[^&\s\"'<>]+",
+        re.IGNORECASE,
+    ),
+    # the password within an address: https://user:password@host
+    re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*:)[^\s/@\"']+(?=@)", re.IGNORECASE),
+    # a signed or encrypted token, wherever it stands
+    re.compile(r"(?P<before>)\beyJ[\w-]{8,}\.[\w-]*\.[\w.-]+"),
+)
+
+
+class Secrecy:
+    """Hides in lines of a runner's own log what the runner and its present tasks know to be secret.
+
+    Besides, what has the form of a credential is hidden whoever it belongs to: a library may show a token that was made
+    a moment ago, or an address with a password in it.
+
+    Values may be added, and texts hidden, from any thread.
+    """
+
+    def __init__(self, *values: str) -> None:
+        self._own = Mask(values)
+        self._lock = threading.Lock()
+        self._masks: WeakSet[Mask] = WeakSet()
+
+    def add(self, *values: str) -> None:
+        """Hide these from now on."""
+        self._own.add(*values)
+
+    def include(self, mask: Mask) -> None:
+        """Hide also what this mask hides, now or later, as long as somebody else holds it: that of a task."""
+        with self._lock:
+            self._masks.add(mask)
+
+    def text(self, text: str) -> str:
+        """The text as it may be shown."""
+        with self._lock:
+            masks = [self._own, *self._masks]
+        for mask in masks:
+            text = mask.text(text)
+        for credential in _CREDENTIALS:
+            text = credential.sub(_HIDDEN, text)
+        return text
