@@ -12,7 +12,7 @@ DOCS_STAMP := $(VENV)/.docs
 SITE := dist/docs
 PROJECTS := pyproject.toml plugins/docker/pyproject.toml plugins/drone/pyproject.toml plugins/harness/pyproject.toml
 
-.PHONY: demo test soak check ci lint types layers smoke bench docs docs-serve lock clean
+.PHONY: demo test soak check ci lint types layers smoke bench reference docs docs-serve lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
@@ -41,6 +41,9 @@ layers: $(STAMP)
 
 smoke: $(STAMP)
 	@$(BIN)/python -m tests.smoke
+
+reference: $(STAMP)
+	@$(BIN)/python -m docs.generators
 
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)

@@ -17,7 +17,7 @@ author = "the delegate_core authors"
 release = version_of("delegate-core")
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser"]
 exclude_patterns = ["pictures"]
 source_suffix = {".md": "markdown"}
 

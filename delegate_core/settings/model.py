@@ -74,7 +74,7 @@ class RunnerSettings(Settings):
         log_file_count: old log files that are kept.
         status: where health, metrics and the dashboard are served, HOST:PORT; port 0 is a free one, off serves nothing.
         status_user: who may look besides the owner of the state folder, with status_password.
-        status_password: of status_user; without it only the token in the state folder opens the pages.
+        status_password: the password of status_user; without it only the token in the state folder opens the pages.
     """
 
     backend: str | None = None

@@ -96,14 +96,14 @@ class ManagerClient:
     # ------------------------------------------------------------------ the delegate
 
     async def register(self, body: Mapping[str, Any]) -> RegisterReply:
-        """POST register."""
+        """Announce this delegate: what it is and which task types it serves. The reply has its id, or an order."""
         reply = await self._call("POST", "/api/agent/delegates/register", body=body)
         if not reply.body.strip():
             return RegisterReply()
         return self._parse(RegisterReply, reply, "register")
 
     async def heartbeat(self, body: Mapping[str, Any]) -> HeartbeatReply:
-        """POST heartbeat-with-polling."""
+        """Say that this delegate is alive, and what it is. The manager gives a silent one up after five minutes."""
         path = "/api/agent/delegates/heartbeat-with-polling"
         reply = await self._call("POST", path, body=body, timeout=HEARTBEAT_TIMEOUT)
         if not reply.body.strip():
@@ -126,23 +126,26 @@ class ManagerClient:
         return (found.action or "") if found is not None else ""
 
     async def unregister(self, body: Mapping[str, Any]) -> None:
-        """POST unregister."""
+        """Take leave. The manager fails at once whatever this delegate still holds."""
         await self._call("POST", "/api/agent/delegates/unregister", body=body, timeout=HEARTBEAT_TIMEOUT)
 
     async def register_capacity(self, delegate_id: str, capacity: int) -> None:
-        """POST register-delegate-capacity."""
+        """Say how many tasks may run here at once."""
         path = f"/api/agent/delegates/register-delegate-capacity/{_part(delegate_id)}"
         await self._call("POST", path, body={"maximumNumberOfBuilds": capacity})
 
     # ------------------------------------------------------------------ tasks
 
     async def task_events(self, delegate_id: str) -> TaskEvents:
-        """GET task-events: what is to be had, and aborts, each of which is listed once only."""
+        """What is to be had, and aborts, each of which is listed once only. Answered at once: it is no long poll."""
         reply = await self._call("GET", f"/api/agent/delegates/{_part(delegate_id)}/task-events")
         return self._parse(TaskEvents, reply, "task-events")
 
     async def acquire(self, delegate_id: str, task_id: str, instance_id: str) -> AcquiredTask | None:
-        """PUT acquire. None: not to be had. The manager says that with a 500 and a generic body."""
+        """Take a task. None: not to be had, which the manager says with a 500 and a generic body.
+
+        The same instance is given the same task again, so a lost reply loses nothing.
+        """
         path = f"/api/agent/v2/delegates/{_part(delegate_id)}/tasks/{_part(task_id)}/acquire"
         query = f"&delegateInstanceId={_part(instance_id)}"
         reply = await self._call("PUT", path, query=query, accepted=_NOT_AVAILABLE)
@@ -152,22 +155,22 @@ class ManagerClient:
         return acquired if acquired.id else None
 
     async def respond(self, delegate_id: str, task_id: str, body: Mapping[str, Any]) -> None:
-        """POST a result in the legacy form."""
+        """Report a result in the legacy form. The first one counts; a repeated one does no harm."""
         path = f"/api/agent/v2/tasks/{_part(task_id)}/delegates/{_part(delegate_id)}"
         await self._call("POST", path, body=body)
 
     async def respond_as_runner(self, delegate_id: str, task_id: str, body: Mapping[str, Any]) -> None:
-        """POST a result in the runner's form, for tasks that say ``runnerResponse``."""
+        """Report a result in the runner's form, for tasks that say ``runnerResponse``."""
         query = f"&delegateId={quote(delegate_id, safe='')}"
         await self._call("POST", f"/api/executions/{_part(task_id)}/response", query=query, body=body)
 
     async def respond_v2(self, runner_id: str, task_id: str, body: Mapping[str, Any]) -> None:
-        """POST a status of a step, in the runner's form, for another task id than the one that asked for it."""
+        """Report the status of a step, in the runner's form, for another task id than the one that asked for it."""
         query = f"&runnerId={quote(runner_id, safe='')}"
         await self._call("POST", f"/api/executions/{_part(task_id)}/task-response", query=query, body=body)
 
     async def logging_token(self) -> str:
-        """GET a token for the log service; empty if the manager gives none."""
+        """A token for the log service; empty if the manager gives none."""
         reply = await self._call("GET", "/api/agent/delegates/logging-token", accepted=frozenset({204, 404}))
         if reply.status != 200 or not reply.body.strip():
             return ""

@@ -75,16 +75,16 @@ class LogService:
         self._headers = {"X-Harness-Token": token, "Content-Type": "application/json"}
 
     async def open(self, key: str) -> None:
-        """POST stream: a new one; an open one of this key is emptied."""
+        """Open a live stream; an open one of this key is emptied."""
         await self._call("POST", "/stream", key, timeout=_OPEN_TIMEOUT)
 
     async def write(self, key: str, lines: Sequence[LogLine]) -> None:
-        """PUT stream."""
+        """Add lines to the live stream."""
         body = to_json([_wire_line(line, _shortened(line.text)) for line in lines])
         await self._call("PUT", "/stream", key, body, timeout=_WRITE_TIMEOUT)
 
     async def close(self, key: str, *, snapshot: bool = False) -> None:
-        """DELETE stream: who follows it sees the end.
+        """Close the live stream: who follows it sees the end.
 
         With a ``snapshot`` the service stores what it has of the stream, its last 5,000 lines, as the log.
         """
@@ -92,7 +92,7 @@ class LogService:
         await self._call("DELETE", "/stream", key, timeout=_CLOSE_TIMEOUT, more=more)
 
     async def upload(self, key: str, body: bytes) -> None:
-        """The whole log, to a link from the service; where that fails or must not be, to the service itself."""
+        """Store the whole log: at a link from the service; where that fails or must not be, at the service itself."""
         if self._indirect:
             await self._call("POST", "/blob", key, body, timeout=_UPLOAD_TIMEOUT)
             return

@@ -1,0 +1,89 @@
+"""Every metric, as a runner with a task behind it shows them to Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from delegate_core.logs import LogLine
+from delegate_core.model import Offer, Task, TaskResult
+from delegate_core.runner.snapshot import Snapshot
+from delegate_core.status.metrics import Metrics
+from docs.generators.markdown import code, joined, prose, table
+
+__all__ = ["families", "page"]
+
+_INTRODUCTION = """\
+# Metrics
+
+<!-- Made from what a runner shows by docs/generators/metrics.py: make reference. -->
+
+What `GET /metrics` of a runner's [status server](../status.md) shows, in the format of Prometheus. How to have it
+fetched, and what to be told of, is on [the page about watching](../how-to/watch-with-prometheus.md)."""
+
+_SNAPSHOT = Snapshot(
+    name="build-7",
+    state="running",
+    reason="",
+    session="",
+    capacity=8,
+    used=0,
+    uptime=60.0,
+    since_heartbeat=1.0,
+    since_poll=1.0,
+    since_contact=1.0,
+    ready=True,
+    trouble="",
+    holds=(),
+    running=(),
+    polls=1,
+    claimed=1,
+    finished={"succeeded": 1},
+    delivered=1,
+    undeliverable=0,
+    backlog=0,
+    abandoned_threads=0,
+    logs_open=0,
+)
+
+
+def page() -> str:
+    """The whole page."""
+    rows = [
+        [code(_name(family.name, family.type)), family.type, ", ".join(map(code, labels)), prose(family.documentation)]
+        for family, labels in families()
+    ]
+    return joined([_INTRODUCTION, table(["name", "type", "labels", ""], rows), _HISTOGRAMS])
+
+
+_HISTOGRAMS = """\
+A histogram has `_bucket` (with the label `le`, in seconds), `_sum` and `_count` behind its name, and each counter
+and histogram a `_created` with the time of its beginning. All begin at nought with the process."""
+
+
+def families() -> list[tuple[Metric, list[str]]]:
+    """Every family that a runner shows, with its labels."""
+    shown = text_string_to_metric_families(_after_one_task().text().decode())
+    found = []
+    for family in shown:
+        if family.name.endswith("_created"):
+            continue
+        labels = dict.fromkeys(label for sample in family.samples for label in sample.labels if label != "le")
+        found.append((family, list(labels)))
+    return found
+
+
+def _name(family: str, kind: str) -> str:
+    return f"{family}_total" if kind == "counter" else family
+
+
+def _after_one_task() -> Metrics:
+    """What was told of one task from its offer to its end."""
+    metrics = Metrics("harness", lambda: _SNAPSHOT)
+    task = Task(id="1", type="fib")
+    metrics.accept_task(Offer(task_id=task.id, type=task.type))
+    metrics.task_claimed(task)
+    metrics.task_started(task)
+    metrics.task_logged(LogLine(0, 0.0, "info", "******"))
+    metrics.task_finished(task, TaskResult.succeeded(None), 1.0)
+    return metrics

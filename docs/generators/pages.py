@@ -1,0 +1,28 @@
+"""Which pages there are, and what makes each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from docs import hook_reference
+from docs.generators import commands, exit_codes, metrics, python_api, schemas, settings, status_json, wire
+
+__all__ = ["DOCS", "PAGES"]
+
+DOCS = Path(__file__).parents[1]
+
+_REFERENCE = DOCS / "reference"
+
+PAGES: Mapping[Path, Callable[[], str]] = {
+    hook_reference.PAGE: hook_reference.page,
+    _REFERENCE / "commands.md": commands.page,
+    _REFERENCE / "settings.md": settings.page,
+    _REFERENCE / "metrics.md": metrics.page,
+    _REFERENCE / "exit-codes.md": exit_codes.page,
+    _REFERENCE / "status-json.md": status_json.page,
+    _REFERENCE / "protocols.md": wire.page,
+    _REFERENCE / "python.md": python_api.page,
+    _REFERENCE / "delegate.schema.json": schemas.of_settings,
+    _REFERENCE / "status.schema.json": schemas.of_status,
+}
