@@ -69,7 +69,7 @@ def test_every_step_of_the_page_works_and_shows_what_it_says(place: Path) -> Non
             (place / named[1]).write_text(named[2])
         elif block[1] == "sh" and "submit" not in block[2]:
             shown = sh(place, block[2])
-        elif block[1] == "":
+        elif block[1] == "text":
             assert shown == block[2]
         position = block.end()
     assert sorted(one.suffix for one in (place / "dist").iterdir()) == [".gz", ".whl"]
