@@ -154,13 +154,9 @@ def _kind(setting: Setting, model: type[Settings], schema: Mapping[str, Any]) ->
 def _handler_tables() -> Iterator[str]:
     """What all kinds share, then what each has besides."""
     common = frozenset(ExchangeOptions.model_fields)
-    yield "Of executables, HTTP services and ASGI apps; `limit` and `announce` of functions too:"
+    yield "Of executables, HTTP services and ASGI apps; `limit` and `announce` of functions and requests too:"
     yield _options(ExchangeOptions, common)
-    for kind, model in (
-        ("executables", ExecutableOptions),
-        ("HTTP services", ForwardOptions),
-        ("ASGI apps", AsgiOptions),
-    ):
+    for kind, model in _KINDS.items():
         yield f"Of {kind}:"
         yield _options(model, model.model_fields.keys() - common)
 
