@@ -26,7 +26,12 @@ What a command ends with is on [the page of exit codes](exit-codes.md). Variable
 the [settings](settings.md): commands that read a runner's settings (`run`, `dev`, `task`, `config`, and those with
 `--backend` and `--name`) take them from there too."""
 
-_SETTINGS = "There is a flag for each of the [settings](settings.md) besides{more}."
+_OF_SETTINGS = {
+    "run": "with `--backend NAME` those of that backend too",
+    "doctor": "with `--backend NAME` those of that backend too",
+    "dev": "those of the backends left out",
+}
+"""Commands with a flag for each setting, and for which."""
 
 _EXAMPLES = re.compile(r"^\x08\n(.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -44,7 +49,7 @@ def _groups(group: Any, called: str, level: int) -> Iterator[str]:
             yield prose(command.help or "")
             yield from _groups(command, whole, level + 1)
         else:
-            if whole in {"delegate run", "delegate dev"}:  # whose options are made when they are called
+            if name in _OF_SETTINGS and group.name == "delegate":  # whose options are made when they are called
                 command = build([name]).commands[name]  # noqa: PLW2901 - the same, whole
             yield from _command(command, whole, level)
 
@@ -57,10 +62,8 @@ def _command(command: Any, called: str, level: int) -> Iterator[str]:
     own = [one for one in command.params if not _is_setting(called, one)]
     yield _arguments(one for one in own if not one.opts[0].startswith("-"))
     yield _options(one for one in own if one.opts[0].startswith("-"))
-    if called == "delegate run":
-        yield _SETTINGS.format(more=", and with `--backend NAME` for those of that backend")
-    if called == "delegate dev":
-        yield _SETTINGS.format(more="")
+    if whose := _OF_SETTINGS.get(called.removeprefix("delegate ")):
+        yield f"There is a flag for each of the [settings](settings.md) besides, {whose}."
 
 
 def _help(text: str) -> Iterator[str]:
@@ -74,8 +77,8 @@ def _help(text: str) -> Iterator[str]:
 
 
 def _is_setting(called: str, option: Any) -> bool:
-    """Whether an option of ``run`` or ``dev`` is there for a setting, which has a page of its own."""
-    if called not in {"delegate run", "delegate dev"}:
+    """Whether an option is there for a setting, which has a page of its own."""
+    if called.removeprefix("delegate ") not in _OF_SETTINGS:
         return False
     flags = {setting.flag for setting in settings_of(RunnerSettings).values()}
     return option.opts[0] in flags or option.opts[0].removesuffix("-file") in flags or option.name.startswith("docker_")
