@@ -22,6 +22,12 @@ from delegate_harness.manager import Verdict as ManagerVerdict
 
 SIDES = ("harness", "drone")
 
+PATIENCE = 60.0
+"""Seconds in which anything happens, also on a machine with other work; what is well takes a hundredth of that."""
+
+_LOG_PATIENCE = 15.0
+"""Seconds for a log behind the result of a task that has run."""
+
 
 @dataclass(frozen=True)
 class End:
@@ -80,14 +86,14 @@ class Side(Protocol):
     def is_claimed(self, task_id: str) -> bool:
         """Whether a runner has it, or had."""
 
-    async def ended(self, task_id: str, timeout: float = 20.0) -> End:  # noqa: ASYNC109 - reads best as an argument
+    async def ended(self, task_id: str, timeout: float = PATIENCE) -> End:  # noqa: ASYNC109 - reads best as an argument
         """Wait for a task's end.
 
         Raises:
             TimeoutError: it does not end.
         """
 
-    async def wait_for(self, condition: Callable[[], object], timeout: float = 20.0) -> None:  # noqa: ASYNC109 - the same
+    async def wait_for(self, condition: Callable[[], object], timeout: float = PATIENCE) -> None:  # noqa: ASYNC109 - the same
         """Wait until a condition holds; it is asked again whenever the server has changed."""
 
 
@@ -160,7 +166,7 @@ class HarnessSide:
     def is_claimed(self, task_id: str) -> bool:
         return self.manager.task(task_id).status is not TaskStatus.QUEUED
 
-    async def ended(self, task_id: str, timeout: float = 20.0) -> End:  # noqa: ASYNC109 - as the protocol says
+    async def ended(self, task_id: str, timeout: float = PATIENCE) -> End:  # noqa: ASYNC109 - as the protocol says
         task = await self.manager.wait_finished(task_id, timeout)
         outcome = task.outcome
         assert outcome is not None
@@ -177,7 +183,7 @@ class HarnessSide:
             logs,
         )
 
-    async def wait_for(self, condition: Callable[[], object], timeout: float = 20.0) -> None:  # noqa: ASYNC109 - the same
+    async def wait_for(self, condition: Callable[[], object], timeout: float = PATIENCE) -> None:  # noqa: ASYNC109 - the same
         await self.manager.wait_for(lambda _: bool(condition()), timeout)
 
 
@@ -292,7 +298,7 @@ class DroneSide:
     def is_claimed(self, task_id: str) -> bool:
         return bool(self.drone.stage(int(task_id)).machine)
 
-    async def ended(self, task_id: str, timeout: float = 20.0) -> End:  # noqa: ASYNC109 - as the protocol says
+    async def ended(self, task_id: str, timeout: float = PATIENCE) -> End:  # noqa: ASYNC109 - as the protocol says
         stage = await self.drone.wait_finished(int(task_id), timeout)
         finals = self.drone.parts.finals[stage.id]
         # A build that a user cancels is ended by the server: nobody reports it any more.
@@ -307,7 +313,7 @@ class DroneSide:
             {name: "".join(line.out for line in stored_lines(log)) for name, log in stored.items() if log is not None},
         )
 
-    async def wait_for(self, condition: Callable[[], object], timeout: float = 20.0) -> None:  # noqa: ASYNC109 - the same
+    async def wait_for(self, condition: Callable[[], object], timeout: float = PATIENCE) -> None:  # noqa: ASYNC109 - the same
         await self.drone.wait_for(lambda _: condition(), timeout)
 
 
@@ -338,11 +344,15 @@ async def opened(name: str, *, clock: Callable[[], float] = time.time) -> AsyncI
             yield DroneSide(drone)
 
 
-async def with_log(side: Side, task_id: str) -> End:
-    """A task's end; where no log is stored, one that was waited for: it may come behind the result."""
+async def with_log(side: Side, task_id: str, has_run: Callable[[], object] = lambda: True) -> End:
+    """A task's end; where no log is stored, one that was waited for: it may come behind the result.
+
+    What has not run, as ``has_run`` says at its end, has no log.
+    """
     end = await side.ended(task_id)
-    with anyio.move_on_after(5):
-        while not end.logs:
-            await anyio.sleep(0.05)  # the two stores have no news in common
-            end = await side.ended(task_id)
+    if has_run():
+        with anyio.move_on_after(_LOG_PATIENCE):
+            while not end.logs:
+                await anyio.sleep(0.05)  # the two stores have no news in common
+                end = await side.ended(task_id)
     return end

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ import pytest
 
 from delegate_core.testing.proxy import Exchange, Fault, FaultProxy, Mishap, Request, Which
 from tests.reliability.runners import no_processes_of, started
-from tests.reliability.sides import SIDES, End, Side, opened, with_log
+from tests.reliability.sides import PATIENCE, SIDES, End, Side, opened, with_log
 from tests.reliability.verdicts import CANARY, MASK, commands, faults_of, runs
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 EXPIRED = json.dumps({"metaData": {}, "resource": None, "responseMessages": [{"code": "EXPIRED_TOKEN"}]}).encode()
 
@@ -28,7 +29,7 @@ MISHAPS: dict[str, dict[str, Any]] = {
     "lost reply": {"mishap": Mishap.LOSE_REPLY},
     "request reset in its midst": {"mishap": Mishap.CUT_REQUEST},
     "reply reset in its midst": {"mishap": Mishap.CUT_REPLY},
-    "late reply": {"mishap": Mishap.DELAY, "seconds": 2.0},
+    "late reply": {"mishap": Mishap.DELAY, "seconds": 0.7},
     "500 with HTML": {"mishap": Mishap.STATUS, "status": 500},
     "502 with HTML": {"mishap": Mishap.STATUS, "status": 502},
     "503 with HTML": {"mishap": Mishap.STATUS, "status": 503},
@@ -82,13 +83,13 @@ async def test_no_call_that_goes_wrong_loses_or_doubles_a_task(tmp_path: Path, n
         proxy.plan.add(*(Fault(which=calls_of(side, call, task_id), **fault) for call, task_id in tasks.items()))
         proxy.plan.add(*(Fault(which=calls_of(side, call), **fault) for call in session_calls(side, what)))
         async with started(tmp_path, side, proxy.url, "--register-timeout", "180s") as runner:
-            with anyio.fail_after(230):
+            with anyio.fail_after(300):
                 ends = {call: await side.ended(task_id, float("inf")) for call, task_id in tasks.items()}
             for call, task_id in tasks.items():
-                ends[call] = await with_log(side, task_id)
+                ends[call] = await with_log(side, task_id, partial(runs, tmp_path, call))
             found = {call: wrong(side, what, call, end, runs(tmp_path, call)) for call, end in ends.items()}
             assert not any(found.values()), f"{found}\n{runner.text}"
-            with anyio.fail_after(30):
+            with anyio.fail_after(PATIENCE):
                 await proxy.wait_for(lambda: not proxy.plan.waiting)
             await no_processes_of(tmp_path, besides=[runner.pid])
             proxy.plan.clear()
@@ -96,6 +97,17 @@ async def test_no_call_that_goes_wrong_loses_or_doubles_a_task(tmp_path: Path, n
             runner.signal(signal.SIGTERM)
             assert await runner.ended(60) == 0, runner.text
         no_secret_is_anywhere(side, list(proxy.exchanges), tmp_path, list(ends.values()))
+
+
+async def test_a_cancellation_that_the_server_knows_nothing_of_leaves_no_stage_running(tmp_path: Path) -> None:
+    """A gateway may answer a watch with an empty 200, which is what the server says of a cancelled build."""
+    async with opened("drone") as side, FaultProxy(side.url) as proxy:
+        proxy.plan.add(Fault(which=calls_of(side, "watch"), mishap=Mishap.STATUS, status=200, body=b""))
+        task_id = side.submit(["echo begun", "sleep 600"])
+        async with started(tmp_path, side, proxy.url) as runner:
+            end = await side.ended(task_id)
+            assert (end.finals, end.error, end.complaints) == (1, "the build was cancelled", ()), runner.text
+            await no_processes_of(tmp_path, besides=[runner.pid])
 
 
 def session_calls(side: Side, what: str) -> list[str]:

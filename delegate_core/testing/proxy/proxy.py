@@ -235,7 +235,7 @@ class _Line:
     async def _truncated(self, _fault: Fault) -> bool:
         reply = await self._ask()
         body = reply.body[: len(reply.body) // 2]
-        return await self._answer(written(_with_body(reply), body, {"content-type": "application/json"}))
+        return await self._answer(written(reply.status, body, {"content-type": "application/json"}))
 
     async def _duplicate(self, _fault: Fault) -> bool:
         reply = await self._ask()
@@ -244,7 +244,7 @@ class _Line:
 
     async def _content_type(self, _fault: Fault) -> bool:
         reply = await self._ask()
-        return await self._answer(written(_with_body(reply), reply.body, {"content-type": "text/html"}))
+        return await self._answer(written(reply.status, reply.body, {"content-type": "text/html"}))
 
     # ------------------------------------------------------------------ its two ends
 

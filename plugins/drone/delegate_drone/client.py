@@ -141,9 +141,11 @@ class DroneClient:
         """Wait for the build to be cancelled, up to the server's 30 seconds; True: it was.
 
         Only a cancellation that comes while a watch is open is told. A server on Redis answers 500 where nothing
-        happened.
+        happened. The server's own 200 is empty: what says more comes from somebody in between.
         """
         reply = await self._call("POST", f"/build/{build_id}/watch", timeout=POLL_TIMEOUT, poll=True)
+        if reply.status == 200 and reply.body.strip():
+            raise _unusable(reply, f"{len(reply.body)} bytes where nothing was to be said")
         return reply.status == 200
 
     # ------------------------------------------------------------------ a stage

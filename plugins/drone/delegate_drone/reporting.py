@@ -69,7 +69,11 @@ def _note(task: DroneTask, event: Event) -> None:
 
 
 async def report(session: DroneSession, task: Task, result: TaskResult, save: Save) -> Delivery:
-    """Deliver a stage's end."""
+    """Deliver a stage's end.
+
+    Also of one whose build was cancelled: mostly the server has ended it itself, which its answer says; but one that
+    went down just then, or something in between that has answered a watch in its place, has not.
+    """
     if isinstance(task, DroneTask):
         book, steps = task.book, [_step(step) for step in task.steps.values()]
         task.saving.to = save
@@ -78,8 +82,6 @@ async def report(session: DroneSession, task: Task, result: TaskResult, save: Sa
         saving.to = save
         steps = []
     session.watches.forget(book.record.stage.build_id, task.id)
-    if result.cause is CancelCause.SERVER:
-        return Delivery(kind="gone", reason="the build was cancelled")
     now = int(time.time())
     if result.cause is CancelCause.RESTARTED:
         return await book.close_after_crash(result.error, stopped=now)
@@ -90,6 +92,8 @@ def _final(result: TaskResult, now: int) -> Final:
     """A result in the server's words."""
     status, code = _said(result)
     match result.outcome:
+        case Outcome.CANCELLED if result.cause is CancelCause.SERVER:
+            return Final("killed", now, KILLED_CODE, "the build was cancelled")
         case Outcome.SUCCEEDED:
             return Final("success", now)
         case Outcome.TIMED_OUT:

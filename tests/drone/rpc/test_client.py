@@ -135,6 +135,11 @@ async def test_a_page_in_a_200_cancels_no_build() -> None:
         await answered(200, "<!doctype html><title>Sign in</title>", watch)
 
 
+async def test_a_200_that_says_anything_cancels_no_build() -> None:
+    with pytest.raises(Unanswered, match=r"where nothing was to be said"):
+        await answered(200, '{"status": "ok"}', watch)
+
+
 async def test_an_update_keeps_what_was_sent_and_takes_versions_and_ids() -> None:
     told = {
         "id": 1,

@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def _lasting() -> Backoff:
-    return Backoff(first=10.0, most=120.0)
+    return Backoff(first=1.0, most=120.0)  # a gateway that is just being set up answers so, too
 
 
 @dataclass(frozen=True, slots=True)
