@@ -2,6 +2,7 @@
 # make test   the tests
 # make soak   minutes of what may go wrong: every kill, fault and order of events, then thousands of tasks; see docs
 # make docs   the documentation site, in dist/docs; warnings are errors. make docs-serve shows it on loopback
+# make repeat the tests of what may go wrong N=20 times in a row; TESTS="..." names others
 # make check  lint, types, layer rules; make ci runs all that CI runs
 
 PYTHON ?= python3
@@ -12,7 +13,14 @@ DOCS_STAMP := $(VENV)/.docs
 SITE := dist/docs
 PROJECTS := pyproject.toml plugins/docker/pyproject.toml plugins/drone/pyproject.toml plugins/harness/pyproject.toml
 
-.PHONY: demo test soak check ci lint types layers smoke bench reference docs docs-serve lock clean
+# Kills, signals, drains, reloads, takeovers, full disks, journal and outbox: what must never pass by luck.
+N ?= 20
+TESTS ?= tests/reliability tests/processes $(addprefix tests/core/test_,cancelling.py dying.py host.py journal.py \
+  journal_machine.py limits.py outbox.py recovery.py session.py session_hooks.py slots.py) \
+  $(addprefix tests/integration/test_,outbox.py reload.py run.py steering.py tasks.py) \
+  $(addprefix tests/harness/test_,aborts.py recovery.py)
+
+.PHONY: demo test soak repeat check ci lint types layers smoke bench reference docs docs-serve lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
@@ -23,6 +31,9 @@ test: $(STAMP)
 soak: $(STAMP)
 	@$(BIN)/python -m pytest -n auto --exhaustive tests/reliability
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)
+
+repeat: $(STAMP)
+	@$(BIN)/python -m tests.repeat $(N) -n auto $(TESTS)
 
 check: lint types layers
 

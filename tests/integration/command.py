@@ -16,7 +16,10 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 
-__all__ = ["Command", "Ended", "Running", "environment"]
+__all__ = ["PATIENCE", "Command", "Ended", "Running", "environment"]
+
+PATIENCE = 50.0
+"""Seconds for anything, also on a machine with other work: less than a test's own time."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -42,7 +45,7 @@ class Command:
 
     async def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> Ended:
         """Run it to its end."""
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE):
             done = await anyio.run_process(
                 self._line(arguments),
                 input=stdin.encode(),
@@ -90,7 +93,7 @@ class Running:
 
     async def said(self, words: str) -> None:
         """Wait until it has printed these words."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE):
             while words not in self.text:
                 try:
                     self.text += await self._stream.receive()
@@ -103,7 +106,7 @@ class Running:
 
     async def ended(self) -> int:
         """Wait for its end; its exit status."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE):
             try:
                 while True:
                     self.text += await self._stream.receive()

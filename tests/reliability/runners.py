@@ -14,7 +14,7 @@ import anyio
 from anyio.abc import Process
 
 from tests.integration.command import environment
-from tests.reliability.sides import Side
+from tests.reliability.sides import PATIENCE, Side
 
 ROOT = Path(__file__).parents[2]
 RUN = ("run", "--console", "plain", "--task-logs", "--name", "matrix", "--capacity", "20", "--grace", "300ms")
@@ -49,11 +49,11 @@ class Running:
         Raises:
             TimeoutError: it does not.
         """
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE):
             while words not in self.text:  # noqa: ASYNC110 - a file tells nobody
                 await anyio.sleep(0.02)
 
-    async def ended(self, seconds: float = 20.0) -> int:
+    async def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for its end; its exit status.
 
         Raises:
@@ -112,7 +112,7 @@ async def no_processes_of(folder: Path, *, besides: Iterable[int] = ()) -> None:
     Raises:
         TimeoutError: something is.
     """
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(PATIENCE):
         while processes_of(folder, besides=besides):  # noqa: ASYNC110 - nothing tells of another's child's end
             await anyio.sleep(0.02)
         return

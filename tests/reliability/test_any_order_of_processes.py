@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from delegate_core.testing.proxy import Fault, FaultProxy, Mishap
 from tests.reliability.runners import Running, no_processes_of, started
-from tests.reliability.sides import SIDES, Side, opened, with_log
+from tests.reliability.sides import PATIENCE, SIDES, Side, opened, with_log
 from tests.reliability.verdicts import CANARY, commands, faults_of, runs
 
 MISHAPS = (Mishap.LOSE_REQUEST, Mishap.LOSE_REPLY, Mishap.CUT_REPLY, Mishap.STATUS, Mishap.TRUNCATED, Mishap.DUPLICATE)
@@ -55,9 +56,9 @@ class World:
         self.proxy.heal()
         assert self.runner is not None
         for label, task_id in tasks.items():
-            with anyio.fail_after(60):
+            with anyio.fail_after(PATIENCE):
                 await self.side.ended(task_id, float("inf"))
-            end = await with_log(self.side, task_id) if runs(self.folder, label) else await self.side.ended(task_id)
+            end = await with_log(self.side, task_id, partial(runs, self.folder, label))
             # What a user has cancelled may have a log or none, and steps whose ids were lost stay as they are.
             found = [] if label in cancelled else faults_of(end, runs(self.folder, label), "either", unseen_steps=True)
             assert end.finals == 1, f"{label}: {end}\n{self.runner.text}"

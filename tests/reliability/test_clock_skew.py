@@ -11,7 +11,7 @@ from tests.reliability.runners import started
 from tests.reliability.sides import opened, with_log
 from tests.reliability.verdicts import CANARY, commands, faults_of, runs
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 DAY = 86400.0
 

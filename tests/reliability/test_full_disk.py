@@ -14,8 +14,9 @@ import pytest
 
 from delegate_harness.manager import EmbeddedManager, Submission, Verdict
 from tests.integration.command import Command, manager_settings
+from tests.reliability.sides import PATIENCE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 SIZE = 8 * 1024 * 1024
 NUMBERS = count()
@@ -71,7 +72,7 @@ async def stored_log(manager: EmbeddedManager, key: str) -> str:
             return bool(manager.logs.blob(manager.account_id, key))
         return False
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE):
         await manager.wait_for(found)
     return manager.logs.blob(manager.account_id, key).decode()
 

@@ -7,6 +7,7 @@ tasks are taken to one call each, and die together.
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -14,10 +15,10 @@ import pytest
 
 from delegate_core.testing.proxy import FaultProxy, Hold, Request
 from tests.reliability.runners import no_processes_of, started
-from tests.reliability.sides import SIDES, Side, opened, with_log
+from tests.reliability.sides import PATIENCE, SIDES, Side, opened, with_log
 from tests.reliability.verdicts import CANARY, commands, faults_of, runs
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 MOMENTS = ("before", "after")
 
@@ -59,7 +60,7 @@ async def test_a_runner_killed_at_every_call_of_a_tasks_life_owes_one_final_repo
         proxy.plan.add(*holds.values())
         async with started(tmp_path, side, proxy.url) as runner:
             for call, held in holds.items():
-                with anyio.move_on_after(20):
+                with anyio.move_on_after(PATIENCE):
                     await held.reached()
                     continue
                 raise AssertionError(f"nobody calls {call}\n{runner.text}")
@@ -68,7 +69,7 @@ async def test_a_runner_killed_at_every_call_of_a_tasks_life_owes_one_final_repo
         async with started(tmp_path, side, proxy.url) as runner:
             found = {}
             for call, task_id in tasks.items():
-                end = await with_log(side, task_id)
+                end = await with_log(side, task_id, partial(runs, tmp_path, call))
                 unseen = (name, call, moment) == ("drone", "stage-start", "after")
                 found[call] = faults_of(end, runs(tmp_path, call), expected(side, call), unseen_steps=unseen)
             assert not any(found.values()), f"{found}\n{runner.text}"
@@ -100,12 +101,12 @@ async def test_a_runner_killed_at_a_call_of_its_session_loses_no_task(
             if cancels:
                 await proxy.wait_for(lambda: any(side.call(each.request) == "batch" for each in proxy.exchanges))
                 side.cancel(task_id)
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE):
                 await held.reached()
             runner.kill()
             await runner.ended()
         async with started(tmp_path, side, proxy.url) as runner:
-            end = await with_log(side, task_id)
+            end = await with_log(side, task_id, partial(runs, tmp_path, "it"))
             # These two are called beside the task, wherever that is: a watch even while the stage is begun.
             fate = "either" if call in {"heartbeat", "watch"} else "done"
             found = faults_of(end, runs(tmp_path, "it"), fate, unseen_steps=call == "watch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import pytest
 
 from delegate_core.testing.proxy import FaultProxy
 from tests.reliability.runners import killed, no_processes_of, started
-from tests.reliability.sides import opened, with_log
+from tests.reliability.sides import PATIENCE, opened, with_log
 from tests.reliability.verdicts import CANARY, commands, faults_of, runs
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 KILLER = ("--plugin", "tests.reliability.killer")
 
@@ -76,7 +77,7 @@ async def test_a_runner_killed_at_a_commit_owes_one_final_report(
             task_id = side.submit(commands(tmp_path, "it"), masks=(CANARY,))
             await killed(runner)
         async with started(tmp_path, side, proxy.url) as runner:
-            end = await with_log(side, task_id)
+            end = await with_log(side, task_id, partial(runs, tmp_path, "it"))
             unseen = (name, commit, when) == STEPS_UNSEEN
             found = faults_of(end, runs(tmp_path, "it"), expected(name, commit, when), unseen_steps=unseen)
             assert not found, f"{found}\n{runner.text}"
@@ -88,7 +89,7 @@ async def test_the_matrix_has_every_commit_of_a_tasks_life(tmp_path: Path, name:
     log = tmp_path / "commits"
     async with opened(name) as side, started(tmp_path, side, side.url, *KILLER, KILL_LOG=str(log)):
         await side.ended(side.submit(commands(tmp_path, "it"), masks=(CANARY,)))
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             while "settled" not in log.read_text():  # noqa: ASYNC110 - the runner tells nobody
                 await anyio.sleep(0.02)
     batches = [{each.replace(":", " ") for each in line.split()} for line in log.read_text().splitlines()]

@@ -11,11 +11,11 @@ import pytest
 
 from delegate_core.testing.proxy import FaultProxy, Hold
 from tests.reliability.runners import killed, no_processes_of, processes_of, started
-from tests.reliability.sides import SIDES, opened, with_log
+from tests.reliability.sides import PATIENCE, SIDES, opened, with_log
 from tests.reliability.test_kill_at_commits import KILLER
 from tests.reliability.verdicts import RESTARTED
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 
 def journal(folder: Path) -> Path:
@@ -32,7 +32,7 @@ async def test_a_child_that_was_forked_and_not_yet_journaled_is_ended_with_all_t
         async with started(tmp_path, side, proxy.url, *KILLER, KILL_AT="process 1 before") as runner:
             task_id = side.submit(["setsid sleep 600 < /dev/null > /dev/null 2>&1 &", f"touch {ready}", "sleep 600"])
             await killed(runner)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE):
             while not ready.exists():  # noqa: ASYNC110 - an orphan tells nobody
                 await anyio.sleep(0.02)
         assert processes_of(tmp_path)  # not the shell, where that printed to a pipe without a reader
@@ -53,7 +53,7 @@ async def test_a_process_that_has_got_the_pid_of_a_leftover_lives_on(tmp_path: P
         proxy.plan.add(held)
         async with started(tmp_path, side, proxy.url) as runner:
             task_id = side.submit(["echo begun", "sleep 600"])
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE):
                 await held.reached()
             runner.kill()
             await runner.ended()
