@@ -28,6 +28,11 @@ class TaskCommands:
         self._timeout = settings.task_command_timeout
         self._output = int(settings.task_command_output)
 
+    @property
+    def has_after(self) -> bool:
+        """Whether there is one to run after tasks."""
+        return self._after is not None
+
     async def before(self, context: TaskContext) -> TaskResult | None:
         """Run the one before the task; why the task must not run, if it says so."""
         if self._before is None:

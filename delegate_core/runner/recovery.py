@@ -11,6 +11,7 @@ from pathlib import Path
 from delegate_core.concern import concerning
 from delegate_core.model import Delivery, Entry, Finish, Forget, Phase, Run, Session, Task, TaskResult
 from delegate_core.processes import ProcessIdentity, end_leftovers
+from delegate_core.runner.aftercrash import command_after_crash
 from delegate_core.runner.calls import until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.delivery import deliver
@@ -98,6 +99,7 @@ class Recovery:
             await self._clean_up(entry)
             entry = replace(entry, streams=_streams(self._core.folder, entry.number))
             decision = await self._decide(session, entry)
+            await self._command_after(entry, decision)
             if isinstance(decision, Run):
                 await self._run(session, entry, decision.task, slot)
             elif isinstance(decision, Finish):
@@ -116,6 +118,12 @@ class Recovery:
             if ended:
                 _log.warning("task %s: ended %d processes that the earlier run had left", entry.task_id, ended)
         core.folder.remove_task(entry.number)
+
+    async def _command_after(self, entry: Entry, decision: Run | Finish | Forget) -> None:
+        """The operator's command for a task that had begun: it may have left something to clean up."""
+        if entry.phase is Phase.STARTED:
+            result = decision.result if isinstance(decision, Finish) else TaskResult.lost_in_crash()
+            await command_after_crash(self._core, entry, _task_of(entry), result)
 
     async def _decide(self, session: Session, entry: Entry) -> Run | Finish | Forget:
         core = self._core

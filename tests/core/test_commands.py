@@ -128,3 +128,21 @@ async def test_a_task_that_ran_into_its_deadline_leaves_time_for_the_report(
     assert (await backend.result("t-1")).outcome is Outcome.TIMED_OUT
     assert (tmp_path / "after").read_text() == "timed_out\n"
     assert log.lines == ["warning: the command after each task took longer than 1s and was ended"]
+
+
+async def test_the_one_after_is_run_by_the_next_start_for_a_task_that_a_crash_ended(
+    backend: Scripted, bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    after = (
+        f'echo "$DELEGATE_TASK_ID $DELEGATE_TASK_TYPE $DELEGATE_TASK_OUTCOME $DELEGATE_TASK_ERROR"; pwd > {tmp_path}/in'
+    )
+    caplog.set_level("INFO")
+    started = await bench.start(HANDLERS, after_task=after)
+    await backend.offer("hold", "t-1")
+    await started.seen.wait(lambda seen: seen.started)
+    await started.crash()
+    assert not (tmp_path / "in").exists()
+    await bench.start(HANDLERS, after_task=after)
+    assert (await backend.result("t-1")).error == "runner restarted"
+    assert "task t-1: after_task: t-1 hold failed runner restarted" in caplog.text
+    assert not await anyio.Path((tmp_path / "in").read_text().strip()).exists()
