@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 import anyio
 from pydantic import AfterValidator, Field
 
 from delegate_core.backoff import Backoff
+from delegate_core.errors import PluginError
 from delegate_core.handlers.base import Execute, TaskHandler
 from delegate_core.handlers.context import TaskContext
+from delegate_core.handlers.eventstream import CONTENT_TYPE, BadEvent, EventStream
 from delegate_core.handlers.exchange import Answer, request_body, result_of, task_headers, within_time
 from delegate_core.handlers.options import ExchangeOptions, checked, values
-from delegate_core.http import Reply, TlsOptions, Transport, TransportError
+from delegate_core.http import Reply, TlsOptions, TransportError
+from delegate_core.http.tls import authorities, identity
 from delegate_core.model import Task, TaskResult
-from delegate_core.settings import RunnerSettings
+from delegate_core.settings import RunnerSettings, UserPath
 from delegate_core.settings.secretfrom import SecretUnavailable, secret_names
+
+if TYPE_CHECKING:
+    from delegate_core.http.httpx_transport import HttpxTransport
 
 __all__ = ["ForwardHandler", "ForwardOptions", "forward"]
 
@@ -41,10 +47,21 @@ class ForwardOptions(ExchangeOptions):
     Attributes:
         forward: its address, with path and query.
         retries: further tries while the service has certainly not seen the request, such as a refused connection.
+        ca_files: certificate authorities to trust besides the runner's.
+        client_certificate: PEM file of the certificate that the service is shown.
+        client_key: PEM file of its key.
     """
 
     forward: Annotated[str, AfterValidator(_address)]
     retries: Annotated[int, Field(ge=0, le=100)] = 5
+    ca_files: tuple[UserPath, ...] = ()
+    client_certificate: UserPath | None = None
+    client_key: UserPath | None = None
+
+    def tls(self, settings: RunnerSettings) -> TlsOptions:
+        """Whom to trust, and as whom to appear. The runner's own certificate is for its server only."""
+        trusted = (*settings.ca_files, *self.ca_files)
+        return TlsOptions(trusted, self.client_certificate, self.client_key, settings.insecure)
 
 
 class ForwardHandler(TaskHandler):
@@ -69,6 +86,15 @@ class ForwardHandler(TaskHandler):
         """The same service for another task type."""
         return ForwardHandler(task_type, self.options)
 
+    def check(self) -> None:
+        """Whether its certificates can be used."""
+        tls = self.options.tls(RunnerSettings())
+        try:
+            authorities(tls)
+            identity(tls)
+        except TransportError as error:
+            raise PluginError(f"handler {self.task_type!r}: {error}") from None
+
     def secrets(self) -> frozenset[str]:
         """Those of its options."""
         return frozenset(secret_names(self.options))
@@ -78,8 +104,7 @@ class ForwardHandler(TaskHandler):
         """With a pool of connections, and the authorities that the runner trusts."""
         from delegate_core.http.httpx_transport import HttpxTransport  # noqa: PLC0415 - imports an HTTP library
 
-        tls = TlsOptions(ca_files=settings.ca_files, insecure=settings.insecure)
-        transport = HttpxTransport(tls, largest_body=self.options.output_limit)
+        transport = HttpxTransport(self.options.tls(settings), largest_body=self.options.output_limit)
 
         async def execute(task: Task, context: TaskContext) -> TaskResult:
             return await within_time(self.options, lambda: self._execute(task, context, transport))
@@ -95,16 +120,23 @@ class ForwardHandler(TaskHandler):
         async with self.opened(RunnerSettings()) as execute:
             return await execute(task, context)
 
-    async def _execute(self, task: Task, context: TaskContext, transport: Transport) -> TaskResult:
+    async def _execute(self, task: Task, context: TaskContext, transport: HttpxTransport) -> TaskResult:
+        answer = _Answer(context, self.options.output_limit)
         try:
             headers = {**task_headers(task, context), **await values(self.options.headers, context)}
-            reply = await self._reply(task, context, headers, transport)
+            reply = await self._reply(task, context, headers, transport, answer)
+            if answer.stream is not None:
+                return answer.stream.result()
         except (TransportError, SecretUnavailable) as error:
             return TaskResult.failed(str(error))
+        except BadEvent as error:
+            return TaskResult.failed(f"{self.origin}: {error}")
         context.log(f"{self.origin} answered with status {reply.status}")
         return result_of(Answer(reply.status, list(reply.headers.items()), reply.body), self.options, context)
 
-    async def _reply(self, task: Task, context: TaskContext, headers: dict[str, str], transport: Transport) -> Reply:
+    async def _reply(
+        self, task: Task, context: TaskContext, headers: dict[str, str], transport: HttpxTransport, answer: _Answer
+    ) -> Reply:
         """Send it, again while the service cannot have seen it."""
         pauses, body = Backoff(first=0.2, most=10.0), request_body(self.options, task)
         if body is not None and not any(name.lower() == "content-type" for name in headers):
@@ -118,6 +150,7 @@ class ForwardHandler(TaskHandler):
                     headers=headers,
                     body=body,
                     timeout=_LONGEST if seconds is None else seconds + 1,  # our own scope ends it first
+                    taking=answer.begin,
                 )
             except TransportError as error:
                 if error.sent or tried == self.options.retries:
@@ -126,6 +159,23 @@ class ForwardHandler(TaskHandler):
                 context.log(f"{error}; trying again in {pause:.1f}s", level="warning")
                 await anyio.sleep(pause)
         raise AssertionError("the last try returns or raises")
+
+
+class _Answer:
+    """An answer that may come in pieces."""
+
+    def __init__(self, context: TaskContext, limit: int) -> None:
+        self._context = context
+        self._limit = limit
+        self.stream: EventStream | None = None
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> Callable[[bytes], None] | None:
+        """Its head is there: is what follows a stream of events?"""
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not 200 <= status < 300 or kind != CONTENT_TYPE:
+            return None
+        self.stream = EventStream(self._context, self._limit)
+        return self.stream.feed
 
 
 def forward(task_type: str, url: str, **options: Any) -> ForwardHandler:

@@ -1,7 +1,7 @@
 """The transport over httpx: slower, pure Python, and always there."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import anyio
@@ -13,11 +13,15 @@ from delegate_core.http.reply import Reply
 from delegate_core.http.tls import TlsOptions, authorities, identity
 from delegate_core.http.transport import LARGEST_BODY, Call, carry
 
-__all__ = ["HttpxTransport", "reason_of", "ssl_context"]
+__all__ = ["HttpxTransport", "Taking", "reason_of", "ssl_context"]
 
 _BODILESS = frozenset({"GET", "HEAD"})
 _CLOSED = frozenset({"closed", "disconnected"})
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=60)
+
+
+Taking = Callable[[int, Mapping[str, str]], Callable[[bytes], None] | None]
+"""Status and headers of a reply in; what takes its body as it comes out, or None: it is read as a whole."""
 
 
 class HttpxTransport:
@@ -70,21 +74,36 @@ class HttpxTransport:
         headers: Mapping[str, str],
         body: bytes | None = None,
         timeout: float,  # noqa: ASYNC109 - the protocol's: it becomes a scope below
+        taking: Taking | None = None,
     ) -> Reply:
-        """See `Transport.request`."""
-        return await carry(self._attempt, Call(method, url, headers, body), timeout)
+        """See `Transport.request`.
+
+        Args:
+            method: as there; so are the next.
+            url: as there.
+            headers: as there.
+            body: as there.
+            timeout: as there.
+            taking: asked when the head of a reply is there; what it returns is given the body as it comes, which is
+                then not kept, and not bounded.
+        """
+
+        async def attempt(call: Call, seconds: float) -> Reply:
+            return await self._attempt(call, seconds, taking)
+
+        return await carry(attempt, Call(method, url, headers, body), timeout)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
         await self._client.aclose()
 
-    async def _attempt(self, call: Call, seconds: float) -> Reply:
+    async def _attempt(self, call: Call, seconds: float, taking: "Taking | None") -> Reply:
         if self._client.is_closed:
             raise faults.closed(call.url, sent=False)
         body = _Body(call.body or b"")
         try:
             with anyio.fail_after(seconds):
-                return await self._exchange(self._prepare(call, body), call, body)
+                return await self._exchange(self._prepare(call, body), call, body, taking)
         except TimeoutError:
             raise faults.out_of_time(call.url, seconds, sent=body.begun) from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError):
@@ -101,11 +120,12 @@ class HttpxTransport:
         except (httpx.InvalidURL, UnicodeEncodeError):
             raise faults.cannot_send(call.url) from None
 
-    async def _exchange(self, request: httpx.Request, call: Call, body: "_Body") -> Reply:
+    async def _exchange(self, request: httpx.Request, call: Call, body: "_Body", taking: "Taking | None") -> Reply:
         response = await self._client.send(request, stream=True, auth=None, follow_redirects=False)
         body.replied = True
         try:
-            content = await self._read(response, call.url)
+            take = taking and taking(response.status_code, response.headers)
+            content = await self._read(response, call.url) if take is None else await _pass_on(response, take)
         finally:
             await response.aclose()
         return Reply(response.status_code, dict(response.headers.items()), content, call.method, call.url)
@@ -141,6 +161,12 @@ class HttpxTransport:
         if not content.begun:
             return faults.cannot_connect(url, reason)
         return faults.cut_off(url, reason, replied=content.replied)
+
+
+async def _pass_on(response: httpx.Response, take: Callable[[bytes], None]) -> bytes:
+    async for chunk in response.aiter_bytes():
+        take(chunk)
+    return b""
 
 
 class _Body(httpx.AsyncByteStream):

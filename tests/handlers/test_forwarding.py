@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+import trustme
 
 from delegate_core import SecretFrom, forward
 from delegate_core.errors import PluginError
@@ -128,3 +131,69 @@ def test_an_address_that_cannot_be_used_is_refused_without_showing_it(url: str, 
     with pytest.raises(PluginError, match=complaint) as raised:
         forward("x", url)
     assert "pw" not in str(raised.value)
+
+
+def pieces(*lines: str) -> bytes:
+    """The head of a streamed answer, and its first lines."""
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
+    return (head + "".join(f"{line}\n" for line in lines)).encode()
+
+
+async def test_a_service_may_answer_in_pieces_whose_log_is_seen_while_it_works(task_context: Make) -> None:
+    context, seen = task_context(), anyio.Event()
+    context.when_printed("halfway", seen.set)
+
+    async def work(connection: Connection) -> None:
+        await connection.receive()
+        await connection.send(pieces('{"mask": "hush-hush"}', '{"log": "halfway: hush-hush", "level": "warning"}'))
+        await seen.wait()  # the log is here before the answer goes on
+        await connection.send(b'\n{"data": {"rows": 3}}')
+
+    async with serving(work) as server:
+        result = await send(server.url, context)
+    assert result == TaskResult.succeeded({"rows": 3})
+    assert context.printed() == "halfway: ******"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (pieces('{"log": "a"}', '{"error": "no disk"}'), "no disk"),
+        (pieces('{"log": "a"}'), "its answer ended before a line with data or error"),
+        (pieces('{"log": "a"}', '{"lag": "b"}'), "line 2 of its answer is no event: one of log, mask, data and error"),
+        (pieces('{"log": "a", "data": 1}'), "line 1 of its answer is no event"),
+        (pieces("{"), "line 1 of its answer is no event"),
+        (pieces('{"data": null}', '{"log": "a"}'), "line 2 of its answer comes after the one with the result"),
+        (pieces("x" * 3000), "line 1 of its answer has more than 2,000 bytes"),
+        (pieces("x" * 1500).rstrip() + b"x" * 1500, "line 1 of its answer has more than 2,000 bytes"),
+    ],
+)
+async def test_an_answer_in_pieces_that_ends_badly_is_a_failure(task_context: Make, answer: bytes, error: str) -> None:
+    async with serving(answering(answer)) as server:
+        result = await send(server.url, task_context(), output_limit=2000)
+    assert (result.outcome, error in result.error) == (Outcome.FAILED, True), result.error
+
+
+async def test_a_service_may_ask_who_we_are_and_have_an_authority_of_its_own(
+    task_context: Make, tmp_path: Path
+) -> None:
+    authority, ours = trustme.CA(), tmp_path / "ours.pem"
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("runner.example").private_key_and_cert_chain_pem.write_to_path(str(ours))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.configure_trust(tls)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    trusted: dict[str, Any] = {"ca_files": (tmp_path / "ca.pem",), "retries": 0}
+    async with serving(answering(reply(b'"served"')), tls) as server:
+        assert (await send(server.url, task_context(), client_certificate=ours, **trusted)).data == "served"
+        assert (await send(server.url, task_context(), **trusted)).outcome is Outcome.FAILED
+        assert "--ca-file" in (await send(server.url, task_context(), client_certificate=ours, retries=0)).error
+
+
+def test_a_certificate_that_cannot_be_used_is_found_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    for options in ({"client_certificate": tmp_path / "none"}, {"client_key": tmp_path / "empty.pem"},
+                    {"ca_files": (tmp_path / "empty.pem",)}):  # fmt: skip
+        with pytest.raises(PluginError, match=r"^handler 'x': "):
+            forward("x", "https://127.0.0.1:1/", **options).check()
