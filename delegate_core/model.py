@@ -233,12 +233,19 @@ class Session:
         identity: see `SessionIdentity`.
         heartbeat_interval: seconds between two calls of the ``heartbeat`` hook; None for no heartbeats.
         description: for people: ``account acme at https://manager.example``.
+        wanted: for people: what it asks the server for, ``exec on linux/amd64``, where that is more than "any task".
     """
 
     def __init__(
-        self, identity: SessionIdentity, *, heartbeat_interval: float | None = None, description: str = ""
+        self,
+        identity: SessionIdentity,
+        *,
+        heartbeat_interval: float | None = None,
+        description: str = "",
+        wanted: str = "",
     ) -> None:
         self.identity = identity
+        self.wanted = wanted
         self.heartbeat_interval = heartbeat_interval
         self.description = description or f"{identity.account} at {identity.server}"
 

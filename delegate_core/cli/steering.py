@@ -1,4 +1,4 @@
-"""``delegate pause``, ``resume``, ``drain``, ``stop`` and ``reload``: orders to a running runner on this machine."""
+"""``delegate pause``, ``resume``, ``drain``, ``stop``, ``reload``: orders to a running runner here; and its status."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import sys
 import time
 from pathlib import Path
 
+from delegate_core.console.visible import visible
 from delegate_core.control import Answer, Order, ask
 from delegate_core.errors import DelegateError
+from delegate_core.settings import format_duration
 from delegate_core.statefolder import StateFolder
 
-__all__ = ["give"]
+__all__ = ["give", "tell_status"]
 
 _LOOK = 0.1
 _MARGIN = 10.0
@@ -31,6 +33,22 @@ def give(folder: Path, order: Order, *, wait: bool = False) -> int:
     if wait:
         _wait(folder, answer)
     return 0
+
+
+def tell_status(folder: Path, *, as_json: bool) -> int:
+    """Print how the runner of this folder stands; 1 if it is not ready."""
+    answer = ask(folder, Order(do="status"))
+    if as_json:
+        sys.stdout.write(answer.model_dump_json(indent=2, exclude={"said", "error", "code", "within"}) + "\n")
+    else:
+        why = f": {visible(answer.why)}" if answer.why else ""
+        age = "" if answer.since is None else f" for {format_duration(round(answer.since))}"
+        ready = "ready" if answer.ready else "not ready"
+        sys.stdout.write(
+            f"process {answer.pid} is {answer.standing}{age}{why}\n"
+            f"{ready}, {answer.running} of {answer.capacity} slots in use\n"
+        )
+    return 0 if answer.ready else 1
 
 
 _DONE = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import pwd
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,7 +20,6 @@ from delegate_core.errors import DelegateError
 from delegate_core.markers import hookimpl
 from delegate_core.runner import Runner
 from delegate_core.runner.outbox import Treated
-from delegate_core.runner.readiness import readiness, waiting
 
 __all__ = ["ControlServer"]
 
@@ -86,8 +86,8 @@ class ControlServer:
         reader, writer = await asyncio.open_unix_connection(sock=connection, limit=LONGEST)
         self._callers += 1
         try:
-            if self._callers <= _CALLERS and _is_owner(connection):
-                answer = await self._answer(await _line(reader))
+            if self._callers <= _CALLERS and (caller := _caller(connection)) in {0, os.geteuid()}:
+                answer = await self._answer(await _line(reader), _name_of(caller))
                 writer.write(answer.model_dump_json().encode() + b"\n")
                 with anyio.move_on_after(_PATIENCE):
                     await writer.drain()
@@ -97,13 +97,13 @@ class ControlServer:
             self._callers -= 1
             writer.close()
 
-    async def _answer(self, line: bytes) -> Answer:
+    async def _answer(self, line: bytes, by: str) -> Answer:
         try:
             order = Order.model_validate_json(line)
         except ValidationError:
             return Answer(error="this is no order that this version knows", code=2)
         try:
-            said = await self._do(order)
+            said = await self._do(order, by)
         except DelegateError as error:
             return self._stamped(Answer(error=str(error), code=error.exit_code))
         except Exception as error:  # noqa: BLE001 - the caller gets an answer whatever it is
@@ -115,25 +115,35 @@ class ControlServer:
         runner = self._here
         within = runner.settings.drain_timeout + runner.settings.grace
         snapshot = runner.snapshot()
-        told = {"ready": snapshot.ready, "why": waiting(snapshot) or readiness(snapshot).reason}
-        return answer.model_copy(update={"state": runner.state, "pid": os.getpid(), "within": within, **told})
+        told = {
+            "state": runner.state,
+            "pid": os.getpid(),
+            "within": within,
+            "ready": snapshot.ready,
+            "standing": snapshot.standing.word,
+            "why": snapshot.standing.reason,
+            "since": snapshot.standing.since,
+            "running": snapshot.used,
+            "capacity": snapshot.capacity,
+        }
+        return answer.model_copy(update=told)
 
     @property
     def _here(self) -> Runner:
         assert self._runner is not None  # noqa: S101 - for the type checker: it serves one
         return self._runner
 
-    async def _do(self, order: Order) -> Sequence[str]:
+    async def _do(self, order: Order, by: str) -> Sequence[str]:
         runner = self._here
         match order.do:
             case "pause":
-                runner.pause()
+                runner.pause(f"paused by {by}{_why(order)}")
             case "resume":
                 runner.resume()
             case "drain":
-                runner.drain("asked to drain by the operator")
+                runner.drain(f"asked to drain by {by}{_why(order)}")
             case "stop":
-                runner.stop("asked to stop by the operator")
+                runner.stop(f"asked to stop by {by}{_why(order)}")
             case "reload":
                 return await self._reload(runner)
             case "retry":
@@ -172,9 +182,20 @@ def _bound(runner: Runner) -> socket.socket:
     return listening
 
 
-def _is_owner(connection: socket.socket) -> bool:
-    """Besides the socket's mode: only the runner's own user, or root."""
+def _caller(connection: socket.socket) -> int:
+    """The user who calls. Besides the socket's mode: only the runner's own user, or root, is heard."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return True
+        return os.geteuid()
     _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return user in {0, os.geteuid()}
+    return int(user)
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
+
+
+def _why(order: Order) -> str:
+    return f": {order.reason}" if order.reason else ""

@@ -25,12 +25,14 @@ class Order(BaseModel):
     Attributes:
         do: the order.
         ids: for the outbox, beginnings of task ids; none: all.
+        reason: why, for people.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     do: Literal["status", "pause", "resume", "drain", "stop", "reload", "retry", "drop"]
     ids: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class Answer(BaseModel):
@@ -44,7 +46,11 @@ class Answer(BaseModel):
         pid: of the runner.
         within: seconds in which a drain ends at the latest.
         ready: whether it takes tasks and the server has answered lately; None: it is of a version that does not say.
-        why: why it is not ready; or what keeps it from taking a task, where nothing runs.
+        standing: how it stands, in a word of `delegate_core.runner.standing.WORDS`.
+        why: the reason.
+        since: seconds for which it has stood so; None: not known.
+        running: slots that are taken.
+        capacity: slots.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,7 +62,11 @@ class Answer(BaseModel):
     pid: int = 0
     within: float = 0.0
     ready: bool | None = None
+    standing: str = ""
     why: str = ""
+    since: float | None = None
+    running: int = 0
+    capacity: int = 0
 
 
 def at_socket(folder: Path, use: Callable[[str], None]) -> None:

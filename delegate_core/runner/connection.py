@@ -48,6 +48,8 @@ class Connection:
         self.last_poll: float | None = None
         self.trouble: str = ""
         """The last fault of registering, polling or the heartbeat; empty when all is well."""
+        self.refused = False
+        """Whether that was the server's refusal of our secret or token."""
 
     @property
     def session(self) -> Session | None:
@@ -85,14 +87,13 @@ class Connection:
             raise_if_cancelled()
             return self._after_refusal(error, backoff)
         self._sessions.append(session)
-        self.trouble = ""
         self.touched()
         _log.info("registered: %s", session.description)
         return None
 
     def _after_refusal(self, error: BaseException, backoff: Backoff) -> float:
         """Seconds until the next try: none after a move, unless the server sends us from one address to the next."""
-        self.trouble = describe(error)
+        self._failed(describe(error), error)
         if isinstance(error, Moved):
             self._move_to(error)
             if backoff.tries < _MOVES:
@@ -155,6 +156,7 @@ class Connection:
             intake=self._intake,
             cancel=self._intake.cancel,
             polled=self._polled,
+            failed=lambda fault: self._failed(f"polling: {describe(fault)}", fault),
         )
         await self._again_and_again(
             lambda: self._core.backend.fetch_tasks(session, inbox), "polling", session, lambda: self.last_poll
@@ -206,7 +208,7 @@ class Connection:
     async def _pause(self, fault: BaseException | None, what: str, backoff: Backoff) -> None:
         delay = backoff.next(fault.after if isinstance(fault, Retry) else None)
         if fault is not None:
-            self.trouble = f"{what}: {describe(fault)}"
+            self._failed(f"{what}: {describe(fault)}", fault)
             _log.warning("%s; trying again in %.1fs", self.trouble, delay)
         await anyio.sleep(delay)
 
@@ -218,7 +220,11 @@ class Connection:
     def touched(self) -> None:
         """A call has succeeded: the server is there."""
         self.last_contact = time.monotonic()
-        self.trouble = ""
+        self.trouble, self.refused = "", False
+
+    def _failed(self, trouble: str, fault: BaseException) -> None:
+        """A call has failed in a way that may pass."""
+        self.trouble, self.refused = trouble, bool(getattr(fault, "refused", False))
 
     # ------------------------------------------------------------------ leaving
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,8 @@ class Core:
     """Logs that are being sent."""
     abandoned: int = 0
     """Threads of sync handlers that go on after their task's end; each holds its slot."""
+    last_end: float | None = None
+    """When a task last got its result, on the monotonic clock."""
     _changed: anyio.Event | None = None
 
     @property
@@ -101,6 +104,7 @@ class Core:
         """A result is in the journal: count it and tell the observers."""
         self.counters.finished[result.outcome] = self.counters.finished.get(result.outcome, 0) + 1
         self.backlog += 1
+        self.last_end = time.monotonic()
         self.observers.task_finished(task=task, result=result, duration=duration)
 
     def change(self) -> None:

@@ -25,12 +25,14 @@ class Inbox:
         intake: Intake,
         cancel: Callable[[str, CancelCause, str], None],
         polled: Callable[[int], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self._session = session
         self._slots = slots
         self._intake = intake
         self._cancel = cancel
         self._polled = polled
+        self._failed = failed
 
     def room(self, task_type: str | None = None) -> int:
         """How many tasks could be taken now, of one type or of any. 0 while full, paused or draining."""
@@ -70,3 +72,10 @@ class Inbox:
     def polled(self, found: int = 0) -> None:
         """A poll was answered: the server is there, and listed so many tasks. Feeds readiness and the console."""
         self._polled(found)
+
+    def failed(self, fault: BaseException) -> None:
+        """A poll has failed, and the backend waits it out by itself. Shows until a call succeeds.
+
+        A fault whose attribute ``refused`` is true says that the server refuses our secret or token.
+        """
+        self._failed(fault)

@@ -42,11 +42,14 @@ def readiness(snapshot: Snapshot) -> Readiness:
     return Readiness(False, f"no call to the server has succeeded for {snapshot.since_contact:.0f}s", snapshot.trouble)
 
 
+_OUT_OF_TOUCH = {"offline": "the server cannot be reached", "unauthorized": "the server refuses this runner"}
+
+
 def waiting(snapshot: Snapshot) -> str:
     """Why nothing happens, where nothing does; empty where a task runs."""
     if snapshot.running:
         return ""
-    ready = readiness(snapshot)
-    if not ready.ready:
-        return ready.reason
-    return snapshot.holds[0] if snapshot.holds else "no task for this runner on the server"
+    ready, stands = readiness(snapshot), snapshot.standing
+    if stands.word in _OUT_OF_TOUCH:
+        return f"{_OUT_OF_TOUCH[stands.word]}: {stands.reason}"
+    return stands.reason if ready.ready else ready.reason

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -49,6 +50,7 @@ from delegate_core.runner.reloading import Changes, compared, read_masks
 from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
 from delegate_core.runner.snapshot import RunningTask, Snapshot
+from delegate_core.runner.standing import PAUSED, Facts, Standing, standing
 from delegate_core.settings import RunnerSettings, Settings
 from delegate_core.statefolder import StateFolder, default_state_folder
 
@@ -56,7 +58,7 @@ __all__ = ["Runner"]
 
 _log = logging.getLogger(__name__)
 
-_DRAINING, _PAUSED, _JOURNAL = "draining", "paused", "journal"
+_DRAINING, _JOURNAL = "draining", "journal"
 
 _LAST_WORDS = 5.0
 """Seconds of a drain that are kept for delivering and saying goodbye after the running tasks were ended."""
@@ -127,7 +129,7 @@ class Runner:
         self._intake: Intake | None = None
         self._connection: Connection | None = None
         self._outbox: Outbox | None = None
-        self._since = time.monotonic()
+        self._since = self._entered = time.monotonic()
 
     def _collect_handlers(self, settings: RunnerSettings) -> HandlerRegistry:
         registry, engines = HandlerRegistry(settings.secrets), self._engine_names
@@ -213,13 +215,13 @@ class Runner:
 
     def pause(self, reason: str = "paused by the operator") -> None:
         """Take no new task until `resume`. Heartbeats and cancellations go on."""
-        self.slots.hold(_PAUSED, reason)
+        self.slots.hold(PAUSED, reason)
         if self.state == "running":
             self._enter("paused", reason)
 
     def resume(self) -> None:
         """Take tasks again."""
-        self.slots.unhold(_PAUSED)
+        self.slots.unhold(PAUSED)
         if self.state == "paused":
             self._enter("running", "resumed")
 
@@ -362,7 +364,7 @@ class Runner:
         except DelegateError as error:
             self._ending.ask(str(error), cancel=True, error=error)
         if not self._ending.asked.is_set():
-            paused = self.slots.holds.get(_PAUSED)
+            paused = self.slots.holds.get(PAUSED)
             self._enter("running" if paused is None else "paused", paused or "")
         await connection.keep()
 
@@ -455,7 +457,7 @@ class Runner:
 
     def _enter(self, state: str, reason: str) -> None:
         if state != self.state:
-            self.state, self.reason = state, self.secrecy.text(reason)
+            self.state, self.reason, self._entered = state, self.secrecy.text(reason), time.monotonic()
             self._observers.runner_state(state=state, reason=self.reason)
 
     # ------------------------------------------------------------------ looking
@@ -515,4 +517,27 @@ class Runner:
             backlog=core.backlog if core else 0,
             abandoned_threads=core.abandoned if core else 0,
             logs_open=core.logs_open if core else 0,
+            standing=self._standing(now, since_contact),
         )
+
+    def _standing(self, now: float, since_contact: float | None) -> Standing:
+        core, connection = self._core, self._connection
+        session = connection.session if connection else None
+        ended = core.last_end if core and core.last_end is not None else self._entered
+        found = standing(
+            Facts(
+                state=self.state,
+                reason=self.reason,
+                in_state=now - self._entered,
+                running=len(core.executions) if core else 0,
+                used=self.slots.used,
+                capacity=self.slots.capacity,
+                holds=self.slots.held(),
+                trouble=connection.trouble if connection else "",
+                refused=connection.refused if connection else False,
+                since_contact=since_contact,
+                idle=now - max(ended, self._entered),
+                wanted=session.wanted if session else "",
+            )
+        )
+        return replace(found, reason=self.secrecy.text(found.reason))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
 import anyio
+
+from delegate_core.runner.standing import Hold
 
 __all__ = ["Slot", "Slots"]
 
@@ -33,6 +36,7 @@ class Slots:
         self.holds: dict[str, str] = {}
         """Why nothing, or nothing of some types, is taken at present: reasons by the name of what holds."""
         self._held_types: dict[str, frozenset[str]] = {}
+        self._held_since: dict[str, float] = {}
         self._taken: Counter[str] = Counter()
         self._used = 0
         self._changed = anyio.Event()
@@ -91,6 +95,7 @@ class Slots:
     def hold(self, name: str, reason: str, types: Collection[str] | None = None) -> None:
         """Take nothing, or none of these types, until `unhold` is called with the same name."""
         self.holds[name] = reason
+        self._held_since.setdefault(name, time.monotonic())
         if types is not None:
             self._held_types[name] = frozenset(types)
         self._shrink()
@@ -98,8 +103,17 @@ class Slots:
     def unhold(self, name: str) -> None:
         """Take tasks again, unless something else holds."""
         self._held_types.pop(name, None)
+        self._held_since.pop(name, None)
         if self.holds.pop(name, None) is not None:
             self.change()
+
+    def held(self) -> dict[str, Hold]:
+        """Every hold by its name, with its age."""
+        now = time.monotonic()
+        return {
+            name: Hold(reason, now - self._held_since[name], partial=name in self._held_types)
+            for name, reason in self.holds.items()
+        }
 
     def _is_held(self, task_type: str | None) -> bool:
         """A hold of some types leaves room for others, and whoever asks for any type may mean those."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from delegate_core.model import StepReport
+from delegate_core.runner.standing import Standing
 
 __all__ = ["RunningTask", "Snapshot"]
 
@@ -54,3 +55,5 @@ class Snapshot:
     logs_open: int
     obstacles: tuple[str, ...] = ()
     """What of this machine keeps it from its work."""
+    standing: Standing = field(default_factory=Standing)
+    """How it stands, in a word."""

@@ -43,6 +43,10 @@ class Access:
                 return self._is_user(given.strip())
         return self.is_token(cookies.get(COOKIE, ""))
 
+    def caller(self, headers: Mapping[str, str]) -> str:
+        """Who has been admitted: the user, or for whoever has the token, "the operator"."""
+        return self.user if headers.get("authorization", "").lower().startswith("basic ") else "the operator"
+
     def is_token(self, given: str) -> bool:
         """Whether this is the token."""
         return hmac.compare_digest(given.encode(), self.token.encode())

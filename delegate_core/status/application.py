@@ -229,10 +229,16 @@ class _Orders:
 
     def __init__(self, source: Source) -> None:
         self._runner = source.runner
+        self._access = source.access
+
+    async def _told(self, what: str, request: Request) -> str:
+        """By whom, and why, as an order's ``reason`` says."""
+        why = (await _order(request)).get("reason")
+        return f"{what} by {self._access.caller(request.headers)}{f': {why}' if why else ''}"
 
     async def pause(self, request: Request) -> Response:
         """Take no new task, until told to resume; ``reason`` is shown meanwhile."""
-        self._runner.pause(str((await _order(request)).get("reason") or "paused by the operator"))
+        self._runner.pause(await self._told("paused", request))
         return self._state()
 
     async def resume(self, _request: Request) -> Response:
@@ -242,7 +248,7 @@ class _Orders:
 
     async def drain(self, request: Request) -> Response:
         """Finish what runs, deliver, and leave."""
-        self._runner.drain(str((await _order(request)).get("reason") or "drained by the operator"))
+        self._runner.drain(await self._told("asked to drain", request))
         return self._state()
 
     async def cancel(self, request: Request) -> Response:

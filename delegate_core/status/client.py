@@ -16,6 +16,7 @@ from delegate_core.console.view import View
 from delegate_core.errors import DelegateError
 from delegate_core.model import StepReport
 from delegate_core.runner.snapshot import RunningTask, Snapshot
+from delegate_core.runner.standing import Standing
 from delegate_core.status.report import StatusReport, StepPart, TaskPart
 
 __all__ = ["RemoteStatus", "StatusUnavailable", "target"]
@@ -160,6 +161,7 @@ def _snapshot(report: StatusReport) -> Snapshot:
         backlog=totals.backlog,
         abandoned_threads=totals.abandoned_threads,
         logs_open=totals.logs_open,
+        standing=Standing(report.standing.word, report.standing.reason, report.standing.since),
     )
 
 

@@ -48,6 +48,14 @@ class ConnectionPart(_Part):
     trouble: str
 
 
+class StandingPart(_Part):
+    """How it stands: a word of `delegate_core.runner.standing.WORDS`, why, and for how many seconds it has been so."""
+
+    word: str
+    reason: str
+    since: float | None
+
+
 class SlotsPart(_Part):
     """The slots. ``holds`` are the reasons why nothing is taken at present."""
 
@@ -112,6 +120,7 @@ class StatusReport(_Part):
     ready: bool
     ready_reason: str
     waiting: str
+    standing: StandingPart = StandingPart(word="", reason="", since=None)
     connection: ConnectionPart
     slots: SlotsPart
     totals: TotalsPart
@@ -136,6 +145,9 @@ def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> 
         ready=ready.ready,
         ready_reason=ready.reason,
         waiting=waiting(snapshot),
+        standing=StandingPart(
+            word=snapshot.standing.word, reason=snapshot.standing.reason, since=snapshot.standing.since
+        ),
         connection=ConnectionPart(
             since_contact=snapshot.since_contact,
             since_poll=snapshot.since_poll,

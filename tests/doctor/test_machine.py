@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import subprocess
 from collections.abc import Iterator
@@ -176,10 +177,10 @@ async def test_beside_a_running_runner_it_says_how_that_one_is_and_disturbs_noth
         await running.said("registered")
         await manager.wait_for(lambda state: state.calls["task-events"] > 0)
         well = await examine.harness(manager, "--name", "mine")
-        assert re.search(r"process \d+ is running: no task for this runner on the server", well.text("runner"))
+        assert re.search(r"process \d+ is waiting for \S+: no task for this runner on the server", well.text("runner"))
         assert well.code == 0
         await Command(examine.folder)("pause", "--backend", "harness", "--name", "mine")
         paused = await examine.harness(manager, "--name", "mine")
         assert paused.status("runner") == "problem"
-        assert "paused by the operator; to do: `delegate resume`" in paused.text("runner")
+        assert f"paused by {getpass.getuser()}; to do: `delegate resume`" in paused.text("runner")
         assert manager.state.calls["register"] == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import json
 import socket
 import stat
 from pathlib import Path
@@ -29,9 +31,9 @@ def state_folder(delegate: Command) -> Path:
 async def test_a_runner_is_paused_resumed_and_drained(delegate: Command) -> None:
     async with EmbeddedManager() as manager, delegate.started(*RUN, **manager_settings(manager)) as runner:
         await runner.said("registered")
-        paused = await delegate("pause", *WHOSE)
+        paused = await delegate("pause", *WHOSE, "--reason", "new disk")
         assert (paused.code, "takes no new task" in paused.out) == (0, True)
-        await runner.said("paused by the operator")
+        await runner.said(f"paused by {getpass.getuser()}: new disk")
         task_id = manager.submit(script("echo hello"))
         polls = manager.state.calls["task-events"]
         await manager.wait_for(lambda state: state.calls["task-events"] > polls + 2)
@@ -83,3 +85,19 @@ def _short(folder: Path) -> str:
     if not link.exists():
         link.symlink_to(folder)
     return str(link / "control")
+
+
+async def test_the_status_of_a_runner_is_a_word_its_reason_and_an_exit_code(delegate: Command) -> None:
+    gone = await delegate("status", *WHOSE)
+    assert (gone.code, "no runner is running" in gone.err) == (6, True)
+    async with EmbeddedManager() as manager, delegate.started(*RUN, **manager_settings(manager)) as runner:
+        await runner.said("registered")
+        await manager.wait_for(lambda state: state.calls["task-events"] > 0)
+        well = await delegate("status", *WHOSE)
+        assert well.code == 0
+        assert "is waiting for" in well.out
+        assert "no task for this runner on the server\nready, 0 of 100 slots in use" in well.out
+        await delegate("pause", *WHOSE)
+        paused = await delegate("status", *WHOSE, "--json")
+        assert paused.code == 1
+        assert json.loads(paused.out)["standing"] == "paused"

@@ -125,7 +125,7 @@ async def test_the_status_says_why_nothing_happens(tmp_path: Path) -> None:
     async with observed(tmp_path) as it:
         assert (await it.json())["waiting"] == "no task for this runner on the server"
         await it.order("/pause", {"reason": "new disk"})
-        assert (await it.json())["waiting"] == "the runner is paused: new disk"
+        assert (await it.json())["waiting"] == "the runner is paused: paused by the operator: new disk"
 
 
 async def test_the_status_has_no_secret_and_no_data_of_a_task(tmp_path: Path) -> None:
@@ -228,8 +228,9 @@ async def _events(reply: httpx.Response):  # type: ignore[no-untyped-def]  # noq
 
 async def test_an_operator_pauses_resumes_and_drains_the_runner(tmp_path: Path) -> None:
     async with observed(tmp_path) as it:
+        paused = "paused by the operator: new disk"
         reply = await it.order("/pause", {"reason": "new disk"})
-        assert reply.json() == {"state": "paused", "reason": "new disk", "holds": ["new disk"]}
+        assert reply.json() == {"state": "paused", "reason": paused, "holds": [paused]}
         it.server.submit("quick")
         assert (await it.order("/resume")).json()["state"] == "running"
         await it.until("totals.finished.succeeded", 1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from delegate_core.cli.commands.arguments import Config, Options
+from delegate_core.cli.commands.arguments import BackendName, Config, Options, RunnerName, StateDir
 
 __all__ = ["add_to"]
 
@@ -144,12 +144,25 @@ def logs(
     raise typer.Exit(client.logs(task_id, follow=follow))
 
 
-def status(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:  # noqa: FBT002 - a flag
-    """List the tasks of the running development server.
+def status(
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Say how a running runner is, and why nothing happens where nothing does.
 
     \b
-        delegate status
-    """
-    from delegate_core.cli import client  # noqa: PLC0415
+        delegate status --backend drone
+        delegate status                     # without a runner's name: the tasks of the development server
 
-    raise typer.Exit(client.status(as_json=json_))
+    The exit status: 0 it is ready, 1 it is not, 6 none runs there.
+    """
+    if state_dir is None and backend is None and name is None:
+        from delegate_core.cli import client  # noqa: PLC0415
+
+        raise typer.Exit(client.status(as_json=json_))
+    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.cli.steering import tell_status  # noqa: PLC0415
+
+    raise typer.Exit(tell_status(folder_of(state_dir, backend, name), as_json=json_))

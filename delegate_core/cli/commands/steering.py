@@ -24,13 +24,18 @@ def add_to(app: typer.Typer) -> None:
         app.command(function.__name__)(function)
 
 
-def pause(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever looks at it meanwhile.", show_default=False)]
+
+
+def pause(
+    state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None, reason: Reason = ""
+) -> None:
     """Have a running runner take no new task; what runs goes on.
 
     \b
-        delegate pause --backend drone
+        delegate pause --backend drone --reason "new disk"
     """
-    _give("pause", state_dir, backend, name)
+    _give("pause", state_dir, backend, name, reason=reason)
 
 
 def resume(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
@@ -86,9 +91,10 @@ def _give(
     name: str | None,
     *,
     wait: bool = False,
+    reason: str = "",
 ) -> None:
     from delegate_core.cli.folders import folder_of  # noqa: PLC0415
     from delegate_core.cli.steering import give  # noqa: PLC0415
     from delegate_core.control import Order  # noqa: PLC0415
 
-    raise typer.Exit(give(folder_of(state_dir, backend, name), Order(do=what), wait=wait))
+    raise typer.Exit(give(folder_of(state_dir, backend, name), Order(do=what, reason=reason), wait=wait))

@@ -12,6 +12,7 @@ from delegate_core.control import NoRunner, Order, ask
 from delegate_core.diagnosis import Finding
 from delegate_core.errors import DelegateError, StateError
 from delegate_core.history import History
+from delegate_core.settings import format_duration
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
 __all__ = ["beside", "nearest_folder", "state_folder"]
@@ -70,17 +71,21 @@ def _ask(folder: Path) -> Finding:
         )
     except DelegateError as error:
         return Finding.of_text(f"process {owner} has the state folder: {error}")
-    seen = f"process {answer.pid} is {answer.state}"
+    stands = f"process {answer.pid} is {answer.standing or answer.state}"
     why = f": {answer.why}" if answer.why else ""
-    if answer.ready is False:
-        return Finding.problem(f"{seen}, not ready{why}", _CURES.get(answer.state, "see below, and its log"))
-    return Finding.ok(f"{seen}{why or ' and at work'}")
+    seen = stands + ("" if answer.since is None else f" for {format_duration(round(answer.since))}") + why
+    if answer.ready and answer.standing not in _CURES:
+        return Finding.ok(seen)
+    return Finding.problem(seen, _CURES.get(answer.standing, "see what else is found here, and its log"))
 
 
 _CURES = {
     "paused": "`delegate resume` has it take tasks again",
+    "maintenance": "`delegate maintenance off` has it take tasks again",
     "draining": "it leaves when what runs is done; start another then",
     "stopping": "it leaves; start another then",
+    "unauthorized": "correct the secret or token, here or on the server",
+    "offline": "see below what is wrong on the way to the server",
 }
 
 

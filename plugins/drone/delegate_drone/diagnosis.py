@@ -16,6 +16,7 @@ from delegate_core.errors import CredentialsError
 from delegate_core.http import BadReply, TlsOptions, TransportError, open_transport
 from delegate_drone.client import DroneClient, parse_address
 from delegate_drone.faults import DroneFault, Misdirected
+from delegate_drone.filters import described
 from delegate_drone.queued import Queue, QueueClosed
 from delegate_drone.settings import DroneSettings
 from delegate_drone.unsupported import unsupported
@@ -54,16 +55,7 @@ def checks_of(settings: DroneSettings, filters: Sequence[Filter], diagnosis: Dia
 
 
 async def _filter(filters: Sequence[Filter]) -> Finding:
-    asked = ", ".join(f"{each.type} on {_platform(each)}" for each in filters)
-    labels = dict(filters[0].labels) if filters else {}
-    said = " ".join(f"{name}={value}" for name, value in labels.items())
-    with_labels = f"with exactly the labels {said}" if labels else "without labels (node)"
-    return Finding.ok(f"asks for stages of type {asked}, {with_labels}")
-
-
-def _platform(wanted: Filter) -> str:
-    parts = [wanted.os, wanted.arch, wanted.variant, wanted.kernel]
-    return "/".join(part for part in parts if part) or "any platform"
+    return Finding.ok(f"asks for stages of type {described(filters)}")
 
 
 async def _variables(ignored: Sequence[str]) -> Finding:

@@ -57,10 +57,12 @@ class DroneFault(Exception):
 
     Attributes:
         uncertain: the server may have done what was asked, or half of it.
+        refused: it is our secret that the server does not take.
         after: seconds that the server asked to wait before the next try, if it did.
     """
 
     uncertain = False
+    refused = False
     after: float | None = None
 
 
@@ -101,9 +103,13 @@ class Misdirected(DroneFault):
 class TokenRefused(Misdirected):
     """The token is not the server's."""
 
+    refused = True
+
 
 class SecretMissing(Misdirected):
     """The server has no secret for runners, and so refuses all of them."""
+
+    refused = True
 
 
 class NotDrone(Misdirected):

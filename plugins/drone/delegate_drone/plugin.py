@@ -46,6 +46,7 @@ from delegate_drone.dispatching import HandlerStages, RunHere
 from delegate_drone.dump import HttpDump
 from delegate_drone.external import Sources, open_sources
 from delegate_drone.faults import Misdirected
+from delegate_drone.filters import described
 from delegate_drone.logs import open_sink, upload_left
 from delegate_drone.places import CONTAINER_ENGINE, ContainerStages, HostStages
 from delegate_drone.polling import Poller
@@ -149,7 +150,8 @@ class DroneBackend:
             except Misdirected as fault:
                 raise CredentialsError(str(fault)) from None
             self._sources = sources
-            return DroneSession(client, self.settings.url, registration, stack.pop_all())
+            wanted = described([self._filter(each) for each in registration.task_types])
+            return DroneSession(client, self.settings.url, registration, stack.pop_all(), wanted=wanted)
 
     @hookimpl
     async def fetch_tasks(self, session: DroneSession, inbox: Inbox) -> None:

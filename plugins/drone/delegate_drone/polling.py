@@ -58,6 +58,7 @@ class Poller:
                 stage = await self._while_there_is_room(wanted)
             except DroneFault as fault:
                 delay = faults.next(fault.after)
+                self._inbox.failed(fault)
                 _log.warning("polling for %s: %s; trying again in %.1fs", wanted.type, fault, delay)
                 await anyio.sleep(delay)
                 continue

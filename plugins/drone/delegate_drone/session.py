@@ -34,7 +34,13 @@ class DroneSession(Session):
     """
 
     def __init__(
-        self, client: DroneClient, address: str, registration: Registration, connections: AsyncExitStack
+        self,
+        client: DroneClient,
+        address: str,
+        registration: Registration,
+        connections: AsyncExitStack,
+        *,
+        wanted: str = "",
     ) -> None:
         self.client = client
         self._connections = connections
@@ -45,6 +51,7 @@ class DroneSession(Session):
             SessionIdentity(server=address, account="drone", runner_id=self.machine),
             heartbeat_interval=_PING_INTERVAL,
             description=f"machine {self.machine} at {address}",
+            wanted=wanted,
         )
 
     async def aclose(self) -> None:
