@@ -129,7 +129,10 @@ def calls_of(module: str) -> list[Call]:
     """Every ``self._call(METHOD, PATH, ...)`` of a client's module, in its order."""
     tree = ast.parse(inspect.getsource(importlib.import_module(module)))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)]
-    return list(dict.fromkeys(call for function in functions for call in _calls(function)))
+    made = [(call, len(calls)) for function in functions for calls in [list(_calls(function))] for call in calls]
+    # What several methods call is told by the one that calls nothing else.
+    told = {(call.method, call.path): call for call, _ in sorted(made, key=lambda one: -one[1])}
+    return [call for call, _ in made if told[call.method, call.path] is call]
 
 
 def _calls(function: ast.AsyncFunctionDef) -> Iterator[Call]:
