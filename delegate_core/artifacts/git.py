@@ -86,8 +86,13 @@ class _Git:
         self._environment = self.site.environment(added)
 
     def _ssh(self) -> str:
-        key = ["-i", str(self.source.ssh_key), "-o", "IdentitiesOnly=yes"] if self.source.ssh_key else []
-        return shlex.join(["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", *key])
+        line = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"]
+        if self.source.ssh_key:
+            line += ["-i", str(self.source.ssh_key), "-o", "IdentitiesOnly=yes"]
+        if self.source.ssh_known_hosts:
+            line += ["-o", f"UserKnownHostsFile={_as_value(self.source.ssh_known_hosts)}"]
+            line += ["-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=yes"]
+        return shlex.join(line)
 
     def _askpass(self) -> Path:
         """What git asks: a script that answers from the environment, so that no secret is in a file or an argument."""
@@ -220,7 +225,14 @@ async def newest(source: GitAccess, ref: str, site: Site) -> str:
     raise ArtifactError(f"{source.git} has no branch or tag {ref}")
 
 
+def _as_value(path: Path) -> str:
+    """A path as ssh's options take one: else a space begins another, and a percent sign a name of its own."""
+    return '"{}"'.format(str(path).replace("%", "%%"))
+
+
 def _hint(said: str) -> str:
+    if re.search(r"host key verification failed", said, re.IGNORECASE):
+        return "; name the file with this host's key as ssh_known_hosts"
     if re.search(r"authentication|could not read (username|password)|permission denied", said, re.IGNORECASE):
         return "; give username and password, or ssh_key"
     return ""

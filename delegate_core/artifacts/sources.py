@@ -155,12 +155,14 @@ class GitAccess(_Source):
         username: for http and https.
         password: for http and https: a password or token.
         ssh_key: file of the private key for ssh.
+        ssh_known_hosts: file of the keys of hosts for ssh; without it, what the runner's user knows.
     """
 
     git: str
     username: str = "git"
     password: SecretFrom | None = None
     ssh_key: UserPath | None = None
+    ssh_known_hosts: UserPath | None = None
 
     @field_validator("git")
     @classmethod

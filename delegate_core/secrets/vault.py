@@ -160,6 +160,8 @@ class _Client:
                     raise SecretError(f"Vault: {error}") from None
             case 403:
                 raise SecretError(f"Vault: the token may not read {path}, or has expired (status 403)")
+            case 503:
+                raise SecretError(f"Vault at {self._server.address}: sealed or in maintenance (status 503); unseal it")
             case 404:
                 raise SecretError(f"Vault: there is no secret {path}; see `vault kv get {path}`")
             case status:

@@ -4,13 +4,17 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 from delegate_core.settings.paths import UserPath
 
 __all__ = ["Keeper", "SecretFrom", "SecretUnavailable", "Value", "secret_names", "text_of"]
+
+
+_LARGEST: Final = 64 * 1024
+"""Bytes of a file that is a secret: more than any key. What is larger is another file, named by mistake."""
 
 
 class SecretUnavailable(Exception):
@@ -61,7 +65,11 @@ def _read(file: Path) -> str:
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise SecretUnavailable(f"{file} is no file: name a file that holds the secret")
-        text = file.read_text("utf-8").rstrip("\r\n")
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise SecretUnavailable(f"{file} has more than {_LARGEST // 1024} KiB: name a file that holds the secret")
+        text = content.decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise SecretUnavailable(f"{file}: {reason}: name a readable file that holds the secret") from None

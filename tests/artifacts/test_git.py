@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from delegate_core.model import Outcome
 from delegate_core.testing.surroundings import PrintingContext
 from tests.artifacts.conftest import PROGRAM, Run, kept
 from tests.artifacts.git_server import Repository, served
+from tests.artifacts.ssh_server import SSHD, ssh_served
 
 Make = Callable[..., PrintingContext]
 
@@ -160,3 +163,53 @@ def test_without_git_on_this_machine_the_start_says_so(tmp_path: Path, monkeypat
     source = GitRepository(git="/x", commit="1" * 40, run="x")
     with pytest.raises(PluginError, match="needs git on this machine; install it"):
         executable("x", source).check()
+
+
+@pytest.mark.skipif(SSHD is None or shutil.which("ssh") is None, reason="needs OpenSSH's server and client")
+async def test_a_repository_is_fetched_over_ssh_with_its_key_from_a_known_host_only(
+    run: Run, task_context: Make, repository: Repository, tmp_path: Path, cache: Path
+) -> None:
+    commit = repository.commit({"tool": saying("over-ssh")})
+    with ssh_served(tmp_path / "ssh") as server:
+        source = GitRepository(
+            git=server.address + str(repository.path),
+            commit=commit,
+            run="tool",
+            ssh_key=server.key,
+            ssh_known_hosts=server.known_hosts,
+        )
+        other_key = source.model_copy(update={"ssh_key": server.other_key})
+        assert "give username and password, or ssh_key" in (await run(other_key, task_context())).error
+        (tmp_path / "nobody").write_text("")
+        unknown = source.model_copy(update={"ssh_known_hosts": tmp_path / "nobody"})
+        context = task_context()
+        assert "name the file with this host's key as ssh_known_hosts" in (await run(unknown, context)).error
+        assert "trying again" not in context.printed()
+        assert kept(cache) == []
+        assert (await run(source, task_context())).data == "over-ssh"
+
+
+async def test_ssh_asks_nobody_and_takes_the_key_and_hosts_that_are_declared(
+    run: Run, task_context: Make, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for ssh: it notes how it is called, and runs the command here. No network, no check of keys."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "ssh").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" >> "{tmp_path}/called"\nfor last; do :; done\nexec sh -c "$last"\n'
+    )
+    (commands / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    commit = repository.commit({"tool": saying("by-ssh")})
+    source = GitRepository(
+        git=f"git@host.example:{repository.path}",
+        commit=commit,
+        run="tool",
+        ssh_key=tmp_path / "a key",
+        ssh_known_hosts=tmp_path / "known 100%",
+    )
+    assert (await run(source, task_context())).data == "by-ssh"
+    called = (tmp_path / "called").read_text().splitlines()
+    for option in ("BatchMode=yes", str(tmp_path / "a key"), f'UserKnownHostsFile="{tmp_path}/known 100%%"'):
+        assert option in called
+    assert "git@host.example" in called

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from delegate_core.secrets import SecretError, builtin
+from tests.http.server import answering, reply
+from tests.http.server import serving as http_serving
 from tests.secrets.vault import TOKEN, Vault, serving
 
 
@@ -50,8 +54,10 @@ async def test_a_file_that_cannot_be_a_secret(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    said = [await refused(f"file:{tmp_path / name}") for name in ("pipe", "empty", "binary", "none")]
-    ends = ["pipe is no file: ", "empty is empty: ", "binary: not UTF-8 text: ", "none: No such file or directory: "]
+    (tmp_path / "large").write_text("x" * (64 * 1024 + 1))
+    said = [await refused(f"file:{tmp_path / name}") for name in ("pipe", "empty", "binary", "none", "large")]
+    ends = ["pipe is no file: ", "empty is empty: ", "binary: not UTF-8 text: ", "none: No such file or directory: ",
+            "large has more than 64 KiB: "]  # fmt: skip
     assert all(f"{tmp_path}/{end}" in text for text, end in zip(said, ends, strict=True))
 
 
@@ -99,7 +105,7 @@ async def test_vault_is_asked_again_after_a_passing_fault_and_not_for_ever(vault
     vault.failures = [503, 503]
     assert await builtin("vault", "kv/a#b") == "one"
     vault.failures = [503, 503, 503]
-    assert "status 503 for kv/a" in await refused("vault:kv/a#b")
+    assert await refused("vault:kv/a#b") == f"Vault at {vault.url}: sealed or in maintenance (status 503); unseal it"
 
 
 async def test_a_vault_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,3 +127,30 @@ async def test_vaults_token_may_be_in_a_file_and_the_namespace_is_sent(
     monkeypatch.setenv("VAULT_NAMESPACE", "ns1")
     assert await builtin("vault", "kv/a#b") == "one"
     assert set(vault.namespaces) == {"ns1"}
+
+
+async def test_a_vault_over_tls_is_trusted_by_its_own_authority_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority, tls = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
+    with serving(tls) as vault:
+        vault.first["a"] = {"b": "one"}
+        monkeypatch.setenv("VAULT_ADDR", vault.url)
+        said = await refused("vault:kv/a#b")
+        assert said.startswith("Vault: ")
+        assert "certificate" in said
+        assert TOKEN not in said
+        monkeypatch.setenv("VAULT_CACERT", str(tmp_path / "none.pem"))
+        assert "none.pem: No such file" in await refused("vault:kv/a#b")
+        monkeypatch.setenv("VAULT_CACERT", str(tmp_path / "ca.pem"))
+        assert await builtin("vault", "kv/a#b") == "one"
+
+
+async def test_an_answer_that_is_no_vaults_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
+    async with http_serving(answering(reply(b"<html>"))) as server:
+        monkeypatch.setenv("VAULT_ADDR", server.url.removesuffix("/x"))
+        assert (await refused("vault:kv/a#b")).startswith("Vault: ")

@@ -7,6 +7,7 @@ below ``team/secret/data/``.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ class Vault:
 
 
 @contextmanager
-def serving() -> Iterator[Vault]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Vault]:
     """A server on loopback."""
     vault = Vault()
 
@@ -80,10 +81,12 @@ def serving() -> Iterator[Vault]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        vault.url = f"http://127.0.0.1:{server.server_port}"
+        vault.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
         yield vault
     finally:
         server.shutdown()
