@@ -18,7 +18,9 @@ from delegate_core.plugins import backend_module, installed, settings_model_of
 from delegate_core.settings import RunnerSettings, Settings, settings_of
 from delegate_core.settings.describing import default_of, helps, json_schema, written
 
-__all__ = ["check", "init", "schema", "show", "verdict"]
+__all__ = ["check", "init", "listed", "schema", "show", "verdict"]
+
+Listed = dict[str, dict[str, dict[str, str]]]
 
 _HIDDEN: Final = '"******"'
 _WIDTH: Final = 100
@@ -28,14 +30,22 @@ def show(config: Path | None, backend: str | None, *, given: bool, as_json: bool
     """Print every setting with its value and where that came from."""
     tables = [(table, list(_shown(table, given=given))) for table in load_all(config, {"backend": backend}).tables()]
     if as_json:
-        listed = {
-            table.name or "runner": {name: {"value": value, "from": origin} for name, value, origin in rows}
-            for table, rows in tables
-        }
-        sys.stdout.write(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(_listed(tables), indent=2, ensure_ascii=False) + "\n")
     else:
         _print_tables(tables)
     return 0
+
+
+def listed(tables: Iterable[Table]) -> Listed:
+    """Every setting by table and name, with its value and where that came from; secrets are hidden."""
+    return _listed((table, list(_shown(table, given=False))) for table in tables)
+
+
+def _listed(tables: Iterable[tuple[Table, list[tuple[str, str, str]]]]) -> Listed:
+    return {
+        table.name or "runner": {name: {"value": value, "from": origin} for name, value, origin in rows}
+        for table, rows in tables
+    }
 
 
 def _shown(table: Table, *, given: bool) -> Iterator[tuple[str, str, str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from delegate_core.runner import Runner
 from delegate_core.runner.snapshot import Snapshot
@@ -22,12 +23,19 @@ class Observation:
     Args:
         settings: say where, and who may look.
         backend: name of the control plane's plugin.
+        settings_shown: what the pages show of the settings: by table and name, each with ``value`` and ``from``.
 
     Raises:
         SettingsError: where is no place to serve on.
     """
 
-    def __init__(self, settings: RunnerSettings, backend: str) -> None:
+    def __init__(
+        self,
+        settings: RunnerSettings,
+        backend: str,
+        settings_shown: Callable[[Runner], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        self._settings_shown = settings_shown
         self._bind: Bind | None = None if settings.status.strip().lower() == _OFF else parse_bind(settings.status)
         self._access = Access(user=settings.status_user, password=settings.status_password.get_secret_value())
         self._runner: Runner | None = None
@@ -54,7 +62,13 @@ class Observation:
             yield
             return
         self._runner = runner
-        source = Source(runner=runner, activity=self._activity, metrics=self._metrics, access=self._access)
+        source = Source(
+            runner=runner,
+            activity=self._activity,
+            metrics=self._metrics,
+            access=self._access,
+            settings=lambda: self._settings_shown(runner),
+        )
         runner.secrecy.add(self._access.token)
         self._activity.handler.addFilter(runner.record_filter)
         logging.getLogger().addHandler(self._activity.handler)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from delegate_core.cli.concealing import secret_values
-from delegate_core.cli.loading import AllSettings, load_all
+from delegate_core.cli.loading import AllSettings, Table, load_all
 from delegate_core.cli.recording import Recording
 from delegate_core.errors import DelegateError
 from delegate_core.runner import Runner
@@ -40,6 +40,7 @@ class Reloading:
         self._recording = recording
         self._environ = environ
         self._loaded = loaded
+        self._origins = loaded.core.origins
         self._config = config
         self._flags = flags
 
@@ -62,6 +63,7 @@ class Reloading:
         wanted = load_all(self._config, self._flags, self._environ)
         runner.secrecy.add(*secret_values(wanted, self._environ))
         changes = await runner.reload(wanted.runner)
+        self._origins = wanted.core.origins
         left = [*changes.left, *self._others(wanted)]
         said = [f"changed: {', '.join(changes.made) or 'nothing'}"]
         said += [f"needs a restart: {', '.join(left)}"] if left else []
@@ -76,6 +78,11 @@ class Reloading:
     def _say(self, lines: Sequence[str]) -> None:
         for line in lines:
             _log.info("the settings were read again; %s", line)
+
+    def in_effect(self, runner: Runner) -> list[Table]:
+        """The settings that the runner goes by at present, with their origins."""
+        own = Table("", runner.settings, self._origins)
+        return [own, *(table for table in self._loaded.tables() if table.name)]
 
     def _others(self, wanted: AllSettings) -> list[str]:
         """Settings of the backend and the engines that differ: those take effect at a start only."""

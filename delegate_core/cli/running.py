@@ -16,6 +16,7 @@ import anyio
 
 from delegate_core.beside import beside
 from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_values, secret_variables
+from delegate_core.cli.config import listed
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.cli.recording import Recording
@@ -52,8 +53,10 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     print_warnings(loaded.warnings)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
     recording = Recording(loaded.runner, console, task_logs=task_logs)
-    observation = Observation(loaded.runner, loaded.runner.backend or "")
     reloading = Reloading(loaded, config, flags, environ, recording)
+    observation = Observation(
+        loaded.runner, loaded.runner.backend or "", lambda runner: listed(reloading.in_effect(runner))
+    )
     control, notifier = ControlServer(reloading.reload), Notifier.of(os.environ)
     runner = make_runner(loaded, *recording.consoles, control, notifier, *observation.plugins)
     runner.secrecy.add(*secret_values(loaded, environ))

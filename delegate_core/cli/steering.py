@@ -12,7 +12,7 @@ from delegate_core.errors import DelegateError
 from delegate_core.settings import format_duration
 from delegate_core.statefolder import StateFolder
 
-__all__ = ["give", "tell_status"]
+__all__ = ["give", "given", "tell_status"]
 
 _LOOK = 0.1
 _MARGIN = 10.0
@@ -21,11 +21,7 @@ _MARGIN = 10.0
 
 def give(folder: Path, order: Order, *, wait: bool = False) -> int:
     """Give an order and print what it did; with ``wait``, return when the runner has left."""
-    answer = ask(folder, order)
-    if answer.error:
-        error = DelegateError(answer.error)
-        error.exit_code = answer.code
-        raise error
+    answer = given(folder, order)
     for line in answer.said:
         sys.stdout.write(f"{line}\n")
     if not answer.said:
@@ -33,6 +29,21 @@ def give(folder: Path, order: Order, *, wait: bool = False) -> int:
     if wait:
         _wait(folder, answer)
     return 0
+
+
+def given(folder: Path, order: Order) -> Answer:
+    """The runner's answer to an order.
+
+    Raises:
+        NoRunner: none is running there.
+        DelegateError: it could not do it; with the exit code that it names.
+    """
+    answer = ask(folder, order)
+    if answer.error:
+        error = DelegateError(answer.error)
+        error.exit_code = answer.code
+        raise error
+    return answer
 
 
 def tell_status(folder: Path, *, as_json: bool) -> int:

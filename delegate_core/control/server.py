@@ -140,6 +140,10 @@ class ControlServer:
                 runner.pause(f"paused by {by}{_why(order)}")
             case "resume":
                 runner.resume()
+            case "maintain":
+                runner.maintain(order.reason, by=by, seconds=order.seconds)
+            case "end":
+                runner.end_maintenance()
             case "drain":
                 runner.drain(f"asked to drain by {by}{_why(order)}")
             case "stop":

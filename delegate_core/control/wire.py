@@ -26,13 +26,15 @@ class Order(BaseModel):
         do: the order.
         ids: for the outbox, beginnings of task ids; none: all.
         reason: why, for people.
+        seconds: for maintenance, after which it ends by itself; None: it does not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    do: Literal["status", "pause", "resume", "drain", "stop", "reload", "retry", "drop"]
+    do: Literal["status", "pause", "resume", "maintain", "end", "drain", "stop", "reload", "retry", "drop"]
     ids: tuple[str, ...] = ()
     reason: str = ""
+    seconds: float | None = None
 
 
 class Answer(BaseModel):

@@ -34,7 +34,8 @@ def readiness(snapshot: Snapshot) -> Readiness:
     if snapshot.ready:
         return Readiness(ready=True)
     if snapshot.state != "running":
-        return Readiness(False, f"the runner is {snapshot.state}", snapshot.reason or snapshot.trouble)
+        how = "in maintenance" if snapshot.maintenance else snapshot.state
+        return Readiness(False, f"the runner is {how}", snapshot.reason or snapshot.trouble)
     if snapshot.obstacles:
         return Readiness(False, "something on its machine is in the way", "; ".join(snapshot.obstacles))
     if snapshot.since_contact is None:

@@ -50,7 +50,8 @@ from delegate_core.runner.reloading import Changes, compared, read_masks
 from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
 from delegate_core.runner.snapshot import RunningTask, Snapshot
-from delegate_core.runner.standing import PAUSED, Facts, Standing, standing
+from delegate_core.runner.standing import Facts, Standing, standing
+from delegate_core.runner.upkeep import Upkeep
 from delegate_core.settings import RunnerSettings, Settings
 from delegate_core.statefolder import StateFolder, default_state_folder
 
@@ -115,6 +116,7 @@ class Runner:
         limits = {**self.handlers.limits(), **self.settings.limits}
         self.slots = Slots(self._capacity(backend), limits, self._counted_as)
         self.engines = Engines(offers, engine_settings or {}, self.handlers.engines(), self.slots)
+        self._upkeep = Upkeep(self.slots, self._heed_operator)
         self.state = "new"
         self.reason = ""
         self.slots.quota = self.settings.max_tasks
@@ -215,15 +217,33 @@ class Runner:
 
     def pause(self, reason: str = "paused by the operator") -> None:
         """Take no new task until `resume`. Heartbeats and cancellations go on."""
-        self.slots.hold(PAUSED, reason)
-        if self.state == "running":
-            self._enter("paused", reason)
+        self._upkeep.pause(reason)
 
     def resume(self) -> None:
-        """Take tasks again."""
-        self.slots.unhold(PAUSED)
-        if self.state == "paused":
-            self._enter("running", "resumed")
+        """Take tasks again, unless it is in maintenance."""
+        self._upkeep.resume()
+
+    def maintain(self, message: str = "", *, by: str = "the operator", seconds: float | None = None) -> None:
+        """As a pause, but for longer than this process: until `end_maintenance`, or for so many seconds.
+
+        Raises:
+            StateError: it does not run yet, or that cannot be recorded in its state folder. Nothing has changed.
+        """
+        self._upkeep.maintain(message, by, seconds)
+
+    def end_maintenance(self) -> None:
+        """Take tasks again, unless it is paused.
+
+        Raises:
+            StateError: as `maintain`.
+        """
+        self._upkeep.end()
+
+    def _heed_operator(self) -> None:
+        """A pause or maintenance has begun or ended."""
+        if self.state in {"running", "paused"}:
+            reason = self._upkeep.reason
+            self._enter("running" if reason is None else "paused", "resumed" if reason is None else reason)
 
     def cancel(self, task_id: str) -> bool:
         """Cancel a running task on the operator's behalf; False if there is none of this id."""
@@ -260,6 +280,7 @@ class Runner:
             StateFolder(self.state_dir) as folder,
             Journal(folder, durable=self.settings.durable) as journal,
         ):
+            self._upkeep.open(folder.path)
             async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:
                     async with Generations.opened(self.handlers, self.settings) as handlers:
@@ -351,6 +372,7 @@ class Runner:
             self._outbox = RunningOutbox(core, recovery, lambda: connection.session)
             loops.start_soon(watch_lifespan, core, self.drain)
             loops.start_soon(host.keep)
+            loops.start_soon(self._upkeep.keep)
             loops.start_soon(self._work, recovery, connection, session)
             await self._ending.asked.wait()
             await self._wind_down(core, intake)
@@ -364,7 +386,7 @@ class Runner:
         except DelegateError as error:
             self._ending.ask(str(error), cancel=True, error=error)
         if not self._ending.asked.is_set():
-            paused = self.slots.holds.get(PAUSED)
+            paused = self._upkeep.reason
             self._enter("running" if paused is None else "paused", paused or "")
         await connection.keep()
 
@@ -456,8 +478,9 @@ class Runner:
                 _log.warning("could not deregister: %s", describe(error))
 
     def _enter(self, state: str, reason: str) -> None:
-        if state != self.state:
-            self.state, self.reason, self._entered = state, self.secrecy.text(reason), time.monotonic()
+        reason = self.secrecy.text(reason)
+        if state != self.state or (state == "paused" and reason != self.reason):
+            self.state, self.reason, self._entered = state, reason, time.monotonic()
             self._observers.runner_state(state=state, reason=self.reason)
 
     # ------------------------------------------------------------------ looking
@@ -518,6 +541,7 @@ class Runner:
             abandoned_threads=core.abandoned if core else 0,
             logs_open=core.logs_open if core else 0,
             standing=self._standing(now, since_contact),
+            maintenance=self._upkeep.maintenance,
         )
 
     def _standing(self, now: float, since_contact: float | None) -> Standing:

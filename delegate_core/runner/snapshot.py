@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from delegate_core.maintenance import Maintenance
 from delegate_core.model import StepReport
 from delegate_core.runner.standing import Standing
 
@@ -57,3 +58,4 @@ class Snapshot:
     """What of this machine keeps it from its work."""
     standing: Standing = field(default_factory=Standing)
     """How it stands, in a word."""
+    maintenance: Maintenance | None = None

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from delegate_core.errors import StateError
 from delegate_core.runner.readiness import readiness
+from delegate_core.settings import parse_duration
 from delegate_core.status.access import COOKIE
 from delegate_core.status.source import Source
 
@@ -61,6 +62,7 @@ def application(source: Source) -> Starlette:
         "/metrics": looks.metrics,
         "/status.json": looks.status,
         "/log.json": looks.records,
+        "/settings.json": looks.settings,
         "/events": looks.events,
         "/tasks/{task_id:path}/log": looks.log,
         "/tasks/{task_id:path}/lines": looks.lines,
@@ -71,6 +73,8 @@ def application(source: Source) -> Starlette:
     given: dict[str, Endpoint] = {
         "/pause": orders.pause,
         "/resume": orders.resume,
+        "/maintenance/on": orders.maintain,
+        "/maintenance/off": orders.end_maintenance,
         "/drain": orders.drain,
         "/tasks/{task_id:path}/cancel": orders.cancel,
     }
@@ -161,6 +165,10 @@ class _Looks:
         """The runner's own log, the latest last."""
         return JSONResponse({"records": [asdict(record) for record in self._source.activity.records()]})
 
+    async def settings(self, _request: Request) -> Response:
+        """Each setting with its value and where that came from; secrets are hidden."""
+        return JSONResponse(self._source.settings())
+
     async def events(self, request: Request) -> Response:
         """The state whenever it has changed, as server-sent events."""
         return _stream(self._states(request))
@@ -244,6 +252,25 @@ class _Orders:
     async def resume(self, _request: Request) -> Response:
         """Take tasks again."""
         self._runner.resume()
+        return self._state()
+
+    async def maintain(self, request: Request) -> Response:
+        """Take no new task until that is ended or ``for`` is over, whatever restarts; ``message`` is shown."""
+        given = await _order(request)
+        try:
+            seconds = None if given.get("for") in {None, ""} else parse_duration(given["for"])
+            by = self._access.caller(request.headers)
+            self._runner.maintain(str(given.get("message") or ""), by=by, seconds=seconds)
+        except (ValueError, StateError) as error:
+            return JSONResponse({"error": str(error)}, 400 if isinstance(error, ValueError) else 409)
+        return self._state()
+
+    async def end_maintenance(self, _request: Request) -> Response:
+        """Take tasks again."""
+        try:
+            self._runner.end_maintenance()
+        except StateError as error:
+            return JSONResponse({"error": str(error)}, 409)
         return self._state()
 
     async def drain(self, request: Request) -> Response:

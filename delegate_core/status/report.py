@@ -56,6 +56,15 @@ class StandingPart(_Part):
     since: float | None
 
 
+class MaintenancePart(_Part):
+    """Since when, why and by whom it is in maintenance, and when that ends by itself; null: when it is ended."""
+
+    message: str
+    by: str
+    since: float
+    until: float | None
+
+
 class SlotsPart(_Part):
     """The slots. ``holds`` are the reasons why nothing is taken at present."""
 
@@ -121,6 +130,7 @@ class StatusReport(_Part):
     ready_reason: str
     waiting: str
     standing: StandingPart = StandingPart(word="", reason="", since=None)
+    maintenance: MaintenancePart | None = None
     connection: ConnectionPart
     slots: SlotsPart
     totals: TotalsPart
@@ -148,6 +158,7 @@ def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> 
         standing=StandingPart(
             word=snapshot.standing.word, reason=snapshot.standing.reason, since=snapshot.standing.since
         ),
+        maintenance=MaintenancePart(**snapshot.maintenance.model_dump()) if snapshot.maintenance else None,
         connection=ConnectionPart(
             since_contact=snapshot.since_contact,
             since_poll=snapshot.since_poll,

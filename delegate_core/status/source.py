@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from delegate_core.errors import StateError
 from delegate_core.history import History
@@ -27,6 +28,7 @@ class Source:
         activity: what its tasks do; a plugin of the runner.
         metrics: what it measures; a plugin of the runner.
         access: who may look.
+        settings: what is shown of its settings: by table and name, each with ``value`` and ``from``; no secret.
         clock: seconds since 1970.
     """
 
@@ -34,6 +36,7 @@ class Source:
     activity: Activity
     metrics: Metrics
     access: Access
+    settings: Callable[[], Mapping[str, Any]] = dict
     clock: Callable[[], float] = field(default=time.time)
 
     def report(self) -> StatusReport:

@@ -101,3 +101,16 @@ async def test_the_status_of_a_runner_is_a_word_its_reason_and_an_exit_code(dele
         paused = await delegate("status", *WHOSE, "--json")
         assert paused.code == 1
         assert json.loads(paused.out)["standing"] == "paused"
+
+
+async def test_maintenance_is_told_to_a_runner_or_to_the_next_one_and_survives_its_restart(delegate: Command) -> None:
+    told = await delegate("maintenance", "on", *WHOSE, "--message", "new disk", "--for", "2h")
+    assert (told.code, "the next runner there starts in maintenance" in told.out) == (0, True)
+    async with EmbeddedManager() as manager, delegate.started(*RUN, **manager_settings(manager)) as runner:
+        await runner.said("new disk")
+        shown = await delegate("maintenance", "show", *WHOSE)
+        assert (shown.code, "until" in shown.out) == (1, True)
+        assert (await delegate("maintenance", "off", *WHOSE)).code == 0
+        await runner.said("resumed")
+    wrong = await delegate("maintenance", "on", *WHOSE, "--for", "soon")
+    assert (wrong.code, "--for 'soon': give a number of seconds" in wrong.err) == (2, True)

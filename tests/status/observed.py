@@ -96,7 +96,10 @@ async def observed(folder: Path, **settings: Any) -> AsyncIterator[Observed]:
 
     server, seen = MemoryServer(), Seen()
     chosen = RunnerSettings(name="build-7", backend="memory", capacity=2, **{"status": "127.0.0.1:0", **settings})
-    observation = Observation(chosen, "memory")
+    shown = {
+        "runner": {"capacity": {"value": "2", "from": "--capacity"}, "grace": {"value": '"10s"', "from": "default"}}
+    }
+    observation = Observation(chosen, "memory", lambda _: shown)
     runner = Runner(
         server.backend(),
         {"steps": steps, "quick": quick, "broken": broken, "printing": printing},

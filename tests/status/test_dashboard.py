@@ -42,7 +42,7 @@ async def opened(it: Observed, scheme: str = "light") -> AsyncIterator[Page]:
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("dialog", lambda dialog: dialog.accept())
         await page.goto(f"{it.address.url}/?token={it.address.token}")
-        await expect(page.locator("#state")).to_have_text("running")
+        await expect(page.locator("#state")).to_have_text("waiting")
         yield page
         await browser.close()
     assert complaints == []
@@ -79,16 +79,57 @@ async def test_the_keyboard_reaches_tasks_and_orders(tmp_path: Path) -> None:
         task = it.server.submit("steps")
         await expect(page.locator("#running a")).to_be_visible()
         reached = []
-        for _ in range(5):
+        for _ in range(7):
             await page.keyboard.press("Tab")
             reached.append(await page.evaluate("document.activeElement.id || document.activeElement.textContent"))
-        assert reached == ["Skip to the tasks", "delegate build-7", "pause", "drain", task]
+        assert reached == [
+            "Skip to the tasks",
+            "delegate build-7",
+            "to-settings",
+            "pause",
+            "maintenance",
+            "drain",
+            task,
+        ]
         await page.keyboard.press("Enter")
         await expect(page.locator("#task-title")).to_be_focused()
         await page.locator("#pause").focus()
         await page.keyboard.press("Enter")
         await expect(page.locator("#state")).to_have_text("paused")
         await expect(page.locator("#alert")).to_contain_text("paused by the operator")
+
+
+async def test_maintenance_begins_and_ends_by_keyboard_and_says_by_whom_and_why(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it, opened(it) as page:
+        await page.locator("#maintenance").focus()
+        await page.keyboard.press("Enter")
+        await page.locator("#maintenance-message").fill("new disk")
+        await page.locator("#maintenance-for").select_option("2h")
+        await page.locator("#maintenance-for").focus()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#state")).to_have_text("maintenance")
+        await expect(page.locator("#alert")).to_contain_text("by the operator until")
+        await expect(page.locator("#alert")).to_contain_text("new disk")
+        await expect(page.locator("#pause")).to_be_disabled()
+        await page.locator("#maintenance").click()
+        await expect(page.locator("#state")).to_have_text("waiting")
+
+
+async def test_settings_are_shown_with_their_origins_and_defaults_on_demand(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it, opened(it) as page:
+        await page.locator("#to-settings").click()
+        await expect(page.locator("#settings-title")).to_be_focused()
+        await expect(page.locator("#setting-tables tbody tr")).to_have_text(["capacity2--capacity"])
+        await page.locator("#all-settings").check()
+        await expect(page.locator("#setting-tables tbody tr")).to_have_count(2)
+
+
+async def test_steps_are_drawn_as_a_graph_of_what_waits_for_what(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it, opened(it) as page:
+        it.server.submit("steps")
+        await page.locator("#running a").click()
+        await expect(page.locator("#edges path")).to_have_count(1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

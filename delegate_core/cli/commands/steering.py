@@ -1,4 +1,4 @@
-"""``delegate pause``, ``resume``, ``drain``, ``stop`` and ``reload``: orders to a running runner."""
+"""``delegate pause``, ``resume``, ``drain``, ``stop``, ``reload``, ``maintenance``: orders to a runner."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def add_to(app: typer.Typer) -> None:
         reload,
     ):
         app.command(function.__name__)(function)
+    group = typer.Typer(
+        help="Keep a runner from taking tasks, whatever restarts.", no_args_is_help=True, rich_markup_mode=None
+    )
+    group.command("on")(maintenance_on)
+    group.command("off")(maintenance_off)
+    group.command("show")(maintenance_show)
+    app.add_typer(group, name="maintenance")
 
 
 Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever looks at it meanwhile.", show_default=False)]
@@ -82,6 +89,54 @@ def reload(state_dir: StateDir = None, backend: BackendName = None, name: Runner
         delegate reload --backend drone
     """
     _give("reload", state_dir, backend, name)
+
+
+def maintenance_on(
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+    message: Annotated[
+        str, typer.Option("--message", help="Why, for whoever looks at it meanwhile.", show_default=False)
+    ] = "",
+    seconds: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="It ends by itself after that: 30m, 2h.")
+    ] = None,
+) -> None:
+    """Have a runner take no new task until that is ended; what runs goes on. Also one that does not run at present.
+
+    It differs from a pause: it outlives the process, has a message, and may end by itself.
+
+    \b
+        delegate maintenance on --backend drone --message "new disk" --for 2h
+    """
+    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.cli.maintenance import begin  # noqa: PLC0415
+
+    raise typer.Exit(begin(folder_of(state_dir, backend, name), message, seconds))
+
+
+def maintenance_off(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Have a runner in maintenance take tasks again.
+
+    \b
+        delegate maintenance off --backend drone
+    """
+    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.cli.maintenance import end  # noqa: PLC0415
+
+    raise typer.Exit(end(folder_of(state_dir, backend, name)))
+
+
+def maintenance_show(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Say whether a runner is in maintenance: by whom, why, until when. 1 if it is.
+
+    \b
+        delegate maintenance show --backend drone
+    """
+    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.cli.maintenance import show  # noqa: PLC0415
+
+    raise typer.Exit(show(folder_of(state_dir, backend, name)))
 
 
 def _give(

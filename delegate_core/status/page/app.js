@@ -3,12 +3,13 @@
 
 const $ = (id) => document.getElementById(id);
 const MOST_LINES = 5000;
-const GOOD = new Set(["succeeded", "success", "running"]);
-const BAD = new Set(["failed", "failure", "error", "timed_out", "rejected", "killed", "stopped"]);
-const WAIT = new Set(["cancelled", "paused", "draining", "stopping", "pending", "registering", "skipped"]);
+const GOOD = new Set(["succeeded", "success", "running", "waiting", "working", "full"]);
+const BAD = new Set(["failed", "failure", "error", "timed_out", "rejected", "killed", "stopped", "offline", "unauthorized", "held"]);
+const WAIT = new Set(["cancelled", "paused", "maintenance", "draining", "stopping", "pending", "registering", "skipped"]);
 
 let state = null;
 let shown = null; // id of the task that is looked at
+let settings = false; // whether the settings are looked at
 let lines = null; // its log's event source
 let skew = 0; // the runner's clock minus ours, seconds
 
@@ -94,16 +95,28 @@ function show(next) {
   $("name").textContent = next.runner.name;
   $("session").textContent = `${next.runner.backend}: ${next.runner.session}`;
   const badge = $("state");
-  const word = next.runner.state === "running" && !next.ready ? "not ready" : next.runner.state;
+  const word = next.standing.word || next.runner.state;
   if (badge.textContent !== word) badge.textContent = word;
-  badge.className = `badge ${next.ready ? "good" : tone(next.runner.state) === "good" ? "bad" : tone(next.runner.state)}`;
-  const alert = next.ready ? next.slots.holds.join("; ") : next.ready_reason;
+  badge.title = next.standing.since === null ? "" : `for ${duration(next.standing.since)}`;
+  badge.className = `badge ${tone(word) === "good" && !next.ready ? "bad" : tone(word)}`;
+  const away = ["offline", "unauthorized"].includes(word) ? next.standing.reason : "";
+  const alert = next.ready ? away || next.slots.holds.join("; ") : next.ready_reason;
   if ($("alert").textContent !== alert) $("alert").textContent = alert;
   $("alert").hidden = !alert;
-  $("pause").textContent = next.runner.state === "paused" ? "Resume" : "Pause";
-  $("pause").disabled = !["running", "paused"].includes(next.runner.state);
+  const open = ["running", "paused"].includes(next.runner.state);
+  const paused = next.runner.state === "paused" && !next.maintenance;
+  if ($("pause").textContent !== (paused ? "Resume" : "Pause")) $("pause").textContent = paused ? "Resume" : "Pause";
+  $("pause").disabled = !open || Boolean(next.maintenance);
+  const maintenance = next.maintenance ? "End maintenance" : "Maintenance";
+  if ($("maintenance").textContent !== maintenance) $("maintenance").textContent = maintenance;
+  $("maintenance").disabled = !open;
   $("drain").disabled = ["draining", "stopping", "stopped"].includes(next.runner.state);
-  if (shown === null) overview(next); else detail(next);
+  redraw();
+}
+
+function redraw() {
+  if (!state || settings) return;
+  if (shown === null) overview(state); else detail(state);
 }
 
 function overview(next) {
@@ -143,16 +156,88 @@ function detail(next) {
     ["Lines", task.lines],
     ["Why", task.error, "bad"],
   ]);
-  $("steps").replaceChildren(...task.steps.map((step) => {
+  graph(task.steps);
+}
+
+// ---------------------------------------------------------------- the graph of a task's steps
+
+// In which column a step stands: behind all that it waits for; without dependencies steps follow one another.
+function columns(steps) {
+  const byName = new Map(steps.map((step) => [step.name, step]));
+  const chain = !steps.some((step) => step.depends_on.length);
+  const found = new Map();
+  const column = (step, above) => {
+    if (found.has(step.name)) return found.get(step.name);
+    if (above.has(step.name)) return 1; // a circle, which no server sends
+    const before = step.depends_on.map((name) => byName.get(name)).filter(Boolean);
+    const deeper = new Set(above).add(step.name);
+    found.set(step.name, 1 + Math.max(0, ...before.map((one) => column(one, deeper))));
+    return found.get(step.name);
+  };
+  return steps.map((step, index) => (chain ? index + 1 : column(step, new Set())));
+}
+
+function graph(steps) {
+  const list = $("steps"), levels = columns(steps), rowsOf = new Map();
+  const items = steps.map((step, index) => {
     const item = element("li", "", tone(step.status) || "work");
     item.append(element("strong", step.name));
     const time = step.started === null ? "" : duration((step.stopped ?? now()) - step.started);
     const after = step.depends_on.length ? ` after ${step.depends_on.join(", ")}` : "";
     const code = step.exit_code ? ` exit ${step.exit_code}` : "";
     item.append(element("small", `${step.status}${code} ${time}${after}`));
+    const row = (rowsOf.get(levels[index]) || 0) + 1;
+    rowsOf.set(levels[index], row);
+    [item.style.gridColumn, item.style.gridRow] = [levels[index], row];
     return item;
+  });
+  list.replaceChildren(...items);
+  edges();
+}
+
+function edges() {
+  const task = state && [...state.running, ...state.recent].find((one) => one.id === shown);
+  const svg = $("edges"), items = [...$("steps").children];
+  if (!task || items.length !== task.steps.length) return svg.replaceChildren();
+  const at = new Map(task.steps.map((step, index) => [step.name, items[index]]));
+  const chain = !task.steps.some((step) => step.depends_on.length);
+  const pairs = task.steps.flatMap((step, index) =>
+    (chain ? (index ? [task.steps[index - 1].name] : []) : step.depends_on).map((name) => [at.get(name), items[index]]));
+  svg.setAttribute("width", $("steps").scrollWidth);
+  svg.setAttribute("height", $("steps").scrollHeight);
+  svg.replaceChildren(...pairs.filter(([from]) => from).map(([from, to]) => {
+    const [x1, y1] = [from.offsetLeft + from.offsetWidth, from.offsetTop + from.offsetHeight / 2];
+    const [x2, y2] = [to.offsetLeft, to.offsetTop + to.offsetHeight / 2], middle = (x1 + x2) / 2;
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    line.setAttribute("d", `M${x1} ${y1} C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`);
+    return line;
   }));
 }
+
+// ---------------------------------------------------------------- the settings
+
+async function showSettings() {
+  try {
+    const reply = await fetch("settings.json");
+    if (!reply.ok) throw new Error(reply.statusText);
+    const all = $("all-settings").checked;
+    $("setting-tables").replaceChildren(...Object.entries(await reply.json()).flatMap(([name, found]) => {
+      const given = Object.entries(found).filter(([, one]) => all || one.from !== "default");
+      const table = element("table"), head = table.createTHead().insertRow(), body = table.createTBody();
+      for (const title of ["Setting", "Value", "From"]) {
+        const cell = element("th", title);
+        cell.scope = "col";
+        head.append(cell);
+      }
+      body.append(...given.map(([setting, one]) => row(setting, one.value, one.from)));
+      return given.length ? [element("h3", name === "runner" ? "The runner" : name), table] : [];
+    }));
+  } catch (error) {
+    $("setting-tables").replaceChildren(element("p", `the settings cannot be shown: ${error.message}`, "bad"));
+  }
+}
+
+$("all-settings").addEventListener("change", showSettings);
 
 // ---------------------------------------------------------------- a task's log
 
@@ -241,6 +326,13 @@ async function order(path, body = {}) {
 }
 
 $("pause").addEventListener("click", () => order(state.runner.state === "paused" ? "resume" : "pause"));
+$("maintenance").addEventListener("click", () => {
+  if (state.maintenance) order("maintenance/off"); else $("maintenance-dialog").showModal();
+});
+$("maintenance-dialog").addEventListener("close", () => {
+  if ($("maintenance-dialog").returnValue !== "on") return;
+  order("maintenance/on", { message: $("maintenance-message").value, for: $("maintenance-for").value });
+});
 $("drain").addEventListener("click", () => {
   if (confirm("Take no new task, finish what runs, and leave?")) order("drain");
 });
@@ -253,25 +345,29 @@ $("cancel").addEventListener("click", () => {
 function route() {
   const found = /^#task\/(.+)$/.exec(location.hash);
   const id = found ? decodeURIComponent(found[1]) : null;
-  if (id === shown && state) return;
-  shown = id;
-  $("overview").hidden = id !== null;
+  const asked = location.hash === "#settings";
+  if (id === shown && asked === settings && state) return;
+  [shown, settings] = [id, asked];
+  $("overview").hidden = id !== null || settings;
   $("task").hidden = id === null;
+  $("settings").hidden = !settings;
   follow(id);
   if (state) show(state);
   if (id !== null) $("task-title").focus();
+  if (settings) { showSettings(); $("settings-title").focus(); }
 }
 
 addEventListener("hashchange", route);
 route();
 records();
 setInterval(records, 3000);
-setInterval(() => { if (state) shown === null ? overview(state) : detail(state); }, 1000);
+setInterval(redraw, 1000);
+addEventListener("resize", edges);
 
 const events = new EventSource("events");
 events.addEventListener("status", (event) => show(JSON.parse(event.data)));
 events.addEventListener("error", () => {
   $("state").textContent = "the runner does not answer";
   $("state").className = "badge bad";
-  $("pause").disabled = $("drain").disabled = true;
+  $("pause").disabled = $("drain").disabled = $("maintenance").disabled = true;
 });
