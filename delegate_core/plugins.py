@@ -21,6 +21,7 @@ from delegate_core.hooks import Implementation, check_signatures, implementation
 from delegate_core.hookspecs import HookSpecs
 from delegate_core.markers import PROJECT
 from delegate_core.settings import Settings
+from delegate_core.settings.naming import nearest
 
 __all__ = [
     "BACKENDS",
@@ -98,6 +99,9 @@ def backend_module(name: str) -> ModuleType:
     matching = [one for one in backends if one.name == name]
     if not matching:
         known = ", ".join(sorted({one.name for one in backends})) or "none is installed"
+        meant = nearest(name, {one.name for one in backends})
+        if meant:
+            raise PluginError(f"unknown backend {name!r}; known backends: {known}; did you mean {meant}?")
         raise PluginError(
             f"unknown backend {name!r}; known backends: {known}\n"
             f"  a backend comes with its plugin, for example: pip install delegate-{name}"

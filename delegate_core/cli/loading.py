@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from delegate_core.errors import SettingsError
+from delegate_core.errors import PluginError, SettingsError
 from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
-from delegate_core.plugins import backend_module, settings_model_of
+from delegate_core.plugins import backend_module, installed, settings_model_of
 from delegate_core.settings import Loaded, Origin, RunnerSettings, Settings, find_file, load
+from delegate_core.settings.naming import nearest
+from delegate_core.settings.sources import SettingsFile
 
 __all__ = ["AllSettings", "Table", "load_all", "print_warnings"]
 
@@ -37,6 +39,7 @@ class AllSettings:
         core: the runner's own settings.
         own: the backend's; None: it has none.
         engines: the engines, by name.
+        stray: warnings of tables in the file that nothing installed reads.
     """
 
     file: Path | None
@@ -44,6 +47,7 @@ class AllSettings:
     core: Loaded[RunnerSettings]
     own: Loaded[Settings] | None
     engines: Mapping[str, ConfiguredEngine]
+    stray: tuple[str, ...] = ()
 
     @property
     def runner(self) -> RunnerSettings:
@@ -59,7 +63,9 @@ class AllSettings:
     def warnings(self) -> tuple[str, ...]:
         """Of loading all of them, each once."""
         of_engines = (warning for engine in self.engines.values() for warning in engine.warnings)
-        return tuple(dict.fromkeys([*self.core.warnings, *of_engines, *(self.own.warnings if self.own else ())]))
+        return tuple(
+            dict.fromkeys([*self.core.warnings, *of_engines, *(self.own.warnings if self.own else ()), *self.stray])
+        )
 
     def tables(self) -> Iterator[Table]:
         """Each model's settings, as the file has them."""
@@ -79,7 +85,10 @@ def load_all(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str
         PluginError: there is no such backend.
     """
     file = find_file(config, environ, Path.cwd())
-    first = load(RunnerSettings, flags=flags, environ=environ, file=file).values
+    try:
+        first = load(RunnerSettings, flags=flags, environ=environ, file=file).values
+    except SettingsError as error:
+        raise _and_the_backends(error, flags, environ, file) from None
     if first.backend is None:
         raise SettingsError("no backend is named; add --backend harness, or see `delegate plugins list`")
     module = backend_module(first.backend)
@@ -96,11 +105,41 @@ def load_all(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str
         aliases=model.runner_environment if model is not None else {},
     )
     engines = configured_engines(offers, environ=environ, file=file, flags=flags, others=models)
+    stray = tuple(_stray_tables(file, offers)) if file is not None else ()
     if model is None:
-        return AllSettings(file, module, core, None, engines)
+        return AllSettings(file, module, core, None, engines, stray)
     others: list[type[Settings]] = [RunnerSettings, *models]
     own = load(model, flags=flags, environ=environ, file=file, table=first.backend, others=others)
-    return AllSettings(file, module, core, own, engines)
+    return AllSettings(file, module, core, own, engines, stray)
+
+
+def _and_the_backends(
+    error: SettingsError, flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
+) -> SettingsError:
+    """The mistakes in the runner's own settings, and those in the backend's, where it can be told which that is."""
+    try:
+        in_file = SettingsFile.read(file).values if file is not None else {}
+        name = flags.get("backend") or environ.get("DELEGATE_BACKEND") or in_file.get("backend")
+        model = settings_model_of(backend_module(name)) if isinstance(name, str) else None
+        if model is not None:
+            load(model, flags=flags, environ=environ, file=file, table=str(name), others=[RunnerSettings])
+    except SettingsError as more:
+        return SettingsError("\n".join(dict.fromkeys([*str(error).splitlines(), *str(more).splitlines()])))
+    except PluginError:
+        pass  # the runner's own mistakes come first
+    return error
+
+
+def _stray_tables(file: Path, engines: Collection[str]) -> Iterator[str]:
+    """Of each table that is neither of the runner nor of a backend or an engine that is installed."""
+    top = SettingsFile.read(file).table("")
+    backends = {one.name for one in installed() if one.kind == "backend"}
+    known = {*RunnerSettings.model_fields, *backends, *engines}
+    for name, value in top.values.items():
+        if isinstance(value, dict) and name not in known:
+            meant = nearest(name, [*backends, *engines])
+            cure = f"did you mean [{meant}]?" if meant else "is its plugin installed?"
+            yield f"[{name}] ({top.origins[name]}): nothing reads this table: {cure}"
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

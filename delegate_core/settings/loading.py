@@ -1,5 +1,6 @@
 """From flags, environment and file to one validated settings object that knows where each value came from."""
 
+import re
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ M = TypeVar("M", bound=BaseSettings)
 
 _DEFAULT = Origin("default", "default")
 _SHOWN = 100
+_CHOICE = re.compile(r"'([^']*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,15 @@ class _Load:
             return f"{setting.name} ({where.origin}): {_hidden(message, [where])}"
         if error["type"] == UNSHOWN:
             return f"{'.'.join(path)} ({where.origin}): {message}"
-        return f"{'.'.join(path)} ({where.origin}): {error['input']!r:.{_SHOWN}}: {message}"
+        return f"{'.'.join(path)} ({where.origin}): {error['input']!r:.{_SHOWN}}: {message}{_meant(error)}"
+
+
+def _meant(error: ErrorDetails) -> str:
+    """The choice that was probably meant, where there are some."""
+    if error["type"] != "literal_error" or not isinstance(error["input"], str):
+        return ""
+    found = nearest(error["input"], _CHOICE.findall(error["ctx"]["expected"]))
+    return f": did you mean {found}?" if found else ""
 
 
 def _variants(setting: Setting) -> Iterator[Setting]:

@@ -136,3 +136,24 @@ async def test_the_schema_knows_handlers_and_the_file_that_is_written_shows_one(
     text = (delegate.folder / "new.toml").read_text()
     uncommented = text.replace("# handler.resize", "handler.resize")
     assert tomllib.loads(uncommented)["handler"] == {"resize": {"executable": "./resize"}}
+
+
+async def test_mistakes_of_the_runner_and_of_its_backend_are_named_at_once_with_what_was_meant(
+    delegate: Command,
+) -> None:
+    (delegate.folder / "delegate.toml").write_text('console = "lvie"\n[harness]\nendpiont = "x"\n')
+    ended = await delegate("config", "check", "--backend", "harness")
+    assert ended.code == 2
+    assert "did you mean live?" in ended.err
+    assert "endpiont (delegate.toml line 3 [harness]): there is no such setting: did you mean endpoint?" in ended.err
+    assert "account_id: missing" in ended.err
+
+
+async def test_a_table_that_nothing_reads_is_a_warning_and_a_backend_that_is_misspelled_is_named(
+    delegate: Command,
+) -> None:
+    (delegate.folder / "delegate.toml").write_text('[dorne]\nlabels = "a:b"\n')
+    given = {"DRONE_RPC_HOST": "drone.example", "DRONE_RPC_SECRET": "secret"}
+    ended = await delegate("config", "check", "--backend", "drone", **given)
+    assert "[dorne] (delegate.toml line 1): nothing reads this table: did you mean [drone]?" in ended.out
+    assert "did you mean drone?" in (await delegate("config", "check", "--backend", "drnoe")).err
