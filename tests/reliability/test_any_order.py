@@ -68,6 +68,11 @@ class Life:
     def over(self) -> bool:
         return self._task.done()
 
+    @property
+    def leaves(self) -> bool:
+        """Whether it was asked to, be it that it has not begun to."""
+        return "draining" in self.runner.slots.holds
+
     async def ended(self) -> None:
         await self._task
 
@@ -308,7 +313,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.work.all_free = True
         self.work.tell()
         with anyio.fail_after(36000):
-            if self.life is not None and self.life.runner.state in {"draining", "stopped"}:
+            if self.life is not None and self.life.leaves:
                 await self.life.ended()
             if not self.lives_now:
                 await self._start()
