@@ -134,8 +134,10 @@ class SuppliedExecutables:
 def _checked(own: OwnExecutable) -> _Config:
     if own.driver not in {"", "cgi"}:
         raise _Unusable(f"driver {own.driver!r} is not known here; an executable speaks cgi")
+    if own.config is not None and not isinstance(own.config, dict):
+        raise _Unusable("config must be an object, or the base64 of one")
     try:
-        config = _Config.model_validate({} if own.config is None else own.config)
+        config = _Config.model_validate(own.config or {})
     except ValidationError as error:
         raise _Unusable("; ".join(f"config.{each}" for each in problems(error))) from None
     if "${{secrets." in json.dumps(own.config):

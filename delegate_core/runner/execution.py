@@ -247,7 +247,16 @@ class Execution:
         if self._streams.masks:
             error, data = self.mask.text(error), self.mask.json(data)
         error = error.encode("utf-8", "backslashreplace").decode()
-        return result.model_copy(update={"error": error, "data": data})
+        return self._bounded(result.model_copy(update={"error": error, "data": data}))
+
+    def _bounded(self, result: TaskResult) -> TaskResult:
+        """The result; one that nobody should have to carry is a failure that says so."""
+        size, limit = len(result.model_dump_json()), int(self.core.settings.result_limit)
+        if size <= limit:
+            return result
+        return TaskResult.failed(
+            f"its result has {size:,} bytes, and {limit:,} are allowed; raise result_limit if it may"
+        )
 
     # ------------------------------------------------------------------ what its context is made of
 

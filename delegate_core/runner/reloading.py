@@ -28,6 +28,7 @@ CHANGEABLE: Final = (
     "min_free_disk",
     "min_free_memory",
     "ready_within",
+    "result_limit",
     "tags",
     "task_cpu_time",
     "task_file_size",

@@ -57,6 +57,7 @@ class RunnerSettings(Settings):
         lock_timeout: seconds to wait for a state folder that another process has.
         mask_file: file with values that no task's log may show, one a line.
         durable: bear a power failure too: wait for the disk at each step of the journal.
+        result_limit: bytes of JSON that a task's result may have; a larger one fails its task.
         log_limit: bytes of a log that are kept, its end; of a pipeline's, of each step's.
         ca_files: certificate authorities to trust besides the system's: PEM files or folders.
         client_certificate: PEM file of our own certificate.
@@ -111,6 +112,7 @@ class RunnerSettings(Settings):
     lock_timeout: Duration = 0.0
     mask_file: UserPath | None = None
     durable: bool = False
+    result_limit: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(64 * 1024 * 1024), gt=0)
     log_limit: Annotated[ByteSize, WithJsonSchema(_SIZE)] = Field(ByteSize(5 * 1024 * 1024), ge=0)
     ca_files: Annotated[tuple[UserPath, ...], Flag("ca-file")] = ()
     client_certificate: UserPath | None = None

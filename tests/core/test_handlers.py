@@ -24,7 +24,9 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 from delegate_core.errors import PluginError
 from delegate_core.handlers import Handler, TaskContext, handler
 from delegate_core.model import JsonValue, Outcome, Task, TaskResult
+from delegate_core.testing.bench import Bench
 from delegate_core.testing.surroundings import PrintingContext
+from tests.core.scripted_backend import Scripted
 
 Make = Callable[..., PrintingContext]
 
@@ -401,3 +403,14 @@ async def test_what_a_task_runs_gets_no_more_grace_than_fits_before_the_servers_
         context = TaskContext(task(), surroundings, deadline=now + left, grace=10.0, margin=1.0)
         assert 0 < context.grace <= most + 1e-6
     assert TaskContext(task(), surroundings, grace=10.0).grace == 10.0
+
+
+async def test_a_result_beyond_the_limit_is_a_failure_that_says_so(backend: Scripted, bench: Bench) -> None:
+    async def wordy() -> list[str]:
+        return ["word"] * 1000
+
+    await bench.start({"wordy": wordy}, result_limit=5000)
+    await backend.offer("wordy")
+    result = await backend.result()
+    assert (result.outcome, result.data) == (Outcome.FAILED, None)
+    assert result.error.endswith("bytes, and 5,000 are allowed; raise result_limit if it may")

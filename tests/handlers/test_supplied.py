@@ -158,7 +158,7 @@ async def test_the_request_is_what_the_config_says(brought: Run, tmp_path: Path)
     ("config", "complaint"),
     [
         (None, "config names neither executable_config nor repository"),
-        ("e30=", "config.it: Input should be a valid dictionary"),
+        ("e30=", "config must be an object, or the base64 of one"),
         ({"executable_config": {"target": "/etc/cron.d/x", "executables": [{}]}}, "target: a task does not choose"),
         ({"executable_config": {"executables": []}}, "executables is empty"),
         ({"executable_config": {"executables": [{"url": "file:///etc/passwd", "sha256": "0" * 64}]}}, "begins with"),
