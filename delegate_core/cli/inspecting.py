@@ -1,21 +1,28 @@
-"""``delegate plugins show`` and ``check``: what installed plugins bring, and what is wrong with them."""
+"""``delegate plugins show`` and ``check``: what installed plugins bring, and what is wrong with them.
+
+``check`` looks at the handlers that the settings file declares too, since a plugin may claim the same task types.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from delegate_core.cli.contributed import commands_of
-from delegate_core.errors import PluginError
+from delegate_core.errors import PluginError, SettingsError
 from delegate_core.handlers import HandlerRegistry
 from delegate_core.handlers.base import TaskHandler
+from delegate_core.handlers.declared import DECLARED, declared_handlers
 from delegate_core.handlers.middleware import checked_middleware
 from delegate_core.plugins import Found, contribution, hooks_of, installed, settings_model_of
+from delegate_core.settings import RunnerSettings, find_file, load
 
 __all__ = ["check_plugins", "show_plugin"]
 
@@ -48,7 +55,7 @@ class Inspected:
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.distribution} {self.version})"
+        return f"{self.name} ({f'{self.distribution} {self.version}'.rstrip()})"
 
 
 def show_plugin(name: str, *, as_json: bool) -> int:
@@ -57,7 +64,7 @@ def show_plugin(name: str, *, as_json: bool) -> int:
     Raises:
         PluginError: there is none of this name.
     """
-    everything = _inspect_all()
+    everything = _inspect_all(HandlerRegistry())
     found = [one for one in everything if one.name == name]
     if not found:
         known = ", ".join(sorted({one.name for one in everything})) or "none"
@@ -71,7 +78,8 @@ def show_plugin(name: str, *, as_json: bool) -> int:
 
 def check_plugins(*, as_json: bool) -> int:
     """Print what is broken of all; 1 if something is."""
-    found = _inspect_all()
+    declared, registry = _declared()
+    found = [*_inspect_all(registry), *declared]
     if as_json:
         _print_json(found)
         return _status(found)
@@ -121,11 +129,31 @@ def _indented(text: str, columns: int = 8) -> str:
 # ---------------------------------------------------------------------- looking
 
 
-def _inspect_all() -> list[Inspected]:
+def _declared() -> tuple[list[Inspected], HandlerRegistry]:
+    """The handlers of the settings file, if there is one that declares any, and the registry with them in it."""
+    file = find_file(None, os.environ, Path.cwd())
+    if file is None:
+        return [], HandlerRegistry()
+    seen = Inspected(file.name, "handlers", str(file), "", "")
+    registry = HandlerRegistry()
+    try:
+        handlers = declared_handlers(load(RunnerSettings, flags={}, environ={}, file=file).values.handler)
+    except SettingsError as error:
+        seen.problems.append(str(error))
+        return [seen], registry
+    seen.task_types = [_served(one) for one in handlers]
+    for one in handlers:
+        try:
+            registry.add(one, DECLARED)
+        except PluginError as error:
+            seen.problems.append(str(error))
+    return ([seen] if handlers else []), registry
+
+
+def _inspect_all(registry: HandlerRegistry) -> list[Inspected]:
     """Every installed one. What they serve is put into one registry, as a runner does, so that conflicts show."""
     looked = [_Look(one) for one in installed()]
     engines = frozenset(name for one in looked for name in one.engines())
-    registry = HandlerRegistry()
     for one in looked:
         one.handlers(engines, registry)
     return [one.seen for one in looked]

@@ -82,6 +82,23 @@ async def test_check_names_everything_that_is_broken_and_why(command: Command) -
     assert "ok      good (good 1.2)\nbroken  " in text.out
 
 
+async def test_check_finds_what_is_wrong_with_the_handlers_of_the_settings_file(command: Command) -> None:
+    installed_by_hand(command.folder, "good", GOOD)
+    (command.folder / "delegate.toml").write_text(
+        '[handler.a]\nexecutable = "./none"\n[handler.b]\nforward = "http://x/"\n[handler.spam]\nexecutable = "sh"\n'
+    )
+    checked = await command("plugins", "check", PYTHONPATH=".")
+    assert checked.code == 1
+    for said in (
+        f"broken  delegate.toml ({command.folder}/delegate.toml)\n",
+        "handler 'a': the program ./none does not exist",
+        "two handlers for task type 'spam': one from the settings file, one from plugin good (good 1.2)",
+    ):
+        assert said in checked.out
+    (command.folder / "delegate.toml").write_text("[handler.a]\nexecutable = 5\n")
+    assert "[handler.a] executable: " in (await command("plugins", "check", PYTHONPATH=".")).out
+
+
 async def test_a_plugin_that_is_not_there_is_an_error_that_names_those_that_are(command: Command) -> None:
     shown = await command("plugins", "show", "nope")
     assert shown.code == 3

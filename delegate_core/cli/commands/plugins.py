@@ -46,7 +46,7 @@ def plugins_show(
 
 
 def plugins_check(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:  # noqa: FBT002 - a flag
-    """Find what is broken: imports, hooks, handlers, and task types that two plugins claim. 1 if something is.
+    """Find what is broken: imports, hooks, handlers, task types that two claim, handlers of the settings file.
 
     \b
         delegate plugins check
