@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
+
+
+_COMPLETING = "_DELEGATE_COMPLETE"
+_TYPED = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")
+"""In which variable the scripts for zsh and fish, and for bash, have what was typed so far."""
+
+
+def _being_typed() -> list[str]:
+    """The arguments that a shell wants completed: which options there are depends on the command and the backend."""
+    if _COMPLETING not in os.environ:
+        return []
+    return next((os.environ[name] for name in _TYPED if os.environ.get(name)), "").split()[1:]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -14,8 +27,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        build(given)(given, prog_name="delegate", standalone_mode=True)
+        build(_being_typed() or given)(given, prog_name="delegate", standalone_mode=True)
     except DelegateError as error:
+        if _COMPLETING in os.environ:
+            sys.exit(0)  # half a word is no mistake
         sys.stdout.flush()
         sys.stderr.write(f"delegate: {error}\n")
         sys.exit(error.exit_code)
