@@ -90,11 +90,28 @@ def _print_tables(tables: Iterable[tuple[Table, list[tuple[str, str, str]]]]) ->
 def check(config: Path | None, backend: str | None) -> int:
     """Say whether a runner could be started with these settings. Mistakes are raised, all of them at once."""
     loaded = load_all(config, {"backend": backend})
+    _check_address(loaded)
     HandlerRegistry(loaded.runner.secrets).add_all(declared_handlers(loaded.runner.handler), DECLARED)
     for warning in loaded.warnings:
         sys.stdout.write(f"warning: {warning}\n")
     sys.stdout.write(verdict(loaded) + "\n")
     return 0
+
+
+def _check_address(loaded: AllSettings) -> None:
+    """Whether the status could be served where it is to be.
+
+    Raises:
+        SettingsError: that is no address.
+    """
+    from delegate_core.status import parse_bind  # noqa: PLC0415 - imports a server
+
+    if loaded.runner.status.strip().lower() == "off":
+        return
+    try:
+        parse_bind(loaded.runner.status)
+    except SettingsError as error:
+        raise SettingsError(f"status ({loaded.core.origin('status')}): {error}") from None
 
 
 def verdict(loaded: AllSettings) -> str:

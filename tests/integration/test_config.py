@@ -157,3 +157,10 @@ async def test_a_table_that_nothing_reads_is_a_warning_and_a_backend_that_is_mis
     ended = await delegate("config", "check", "--backend", "drone", **given)
     assert "[dorne] (delegate.toml line 1): nothing reads this table: did you mean [drone]?" in ended.out
     assert "did you mean drone?" in (await delegate("config", "check", "--backend", "drnoe")).err
+
+
+async def test_an_address_on_which_no_status_can_be_served_is_named_with_its_origin(delegate: Command) -> None:
+    given = {"DRONE_RPC_HOST": "drone.example", "DRONE_RPC_SECRET": "secret", "DRONE_HTTP_BIND": "nowhere"}
+    ended = await delegate("config", "check", "--backend", "drone", **given)
+    assert ended.code == 2
+    assert "status (DRONE_HTTP_BIND): 'nowhere' is no address to serve on: write HOST:PORT" in ended.err
