@@ -466,6 +466,22 @@ class HookSpecs:
         """
 
     @hookspec
+    def server_called(self, operation: str, outcome: str, seconds: float) -> None:
+        """A call to the server has ended, after so many seconds, tries within it included.
+
+        ``operation`` is one of the backend's few names for its calls, such as ``heartbeat``; a long poll is one too,
+        with the time that it waited. ``outcome`` is ``ok``, or what stood in the way: ``connect``, ``tls``,
+        ``timeout``, ``interrupted``, ``3xx``, ``4xx``, ``5xx``, ``malformed``, ``other``. A call that was cancelled is
+        not told. It is on the way of every task, so be quick.
+
+        Example::
+
+            @hookimpl
+            def server_called(operation, outcome, seconds):
+                latency.labels(operation).observe(seconds)
+        """
+
+    @hookspec
     def runner_state(self, state: str, reason: str) -> None:
         """The runner is now ``registering``, ``running``, ``paused``, ``draining``, ``stopping`` or ``stopped``.
 

@@ -263,6 +263,10 @@ class Observer:
         self._hook = hook
         self._implementations = implementations
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._implementations)
+
     def __call__(self, **given: object) -> None:
         """Tell them."""
         for implementation in self._implementations:

@@ -12,6 +12,7 @@ from delegate_core.http.errors import (
     TlsFailed,
     TransportError,
 )
+from delegate_core.http.operations import observing, operation
 from delegate_core.http.reply import Reply
 from delegate_core.http.tls import TlsOptions
 from delegate_core.http.transport import Transport
@@ -27,7 +28,9 @@ __all__ = [
     "Transport",
     "TransportError",
     "TransportKind",
+    "observing",
     "open_transport",
+    "operation",
 ]
 
 TransportKind = Literal["auto", "httpx", "reqwest"]

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from delegate_core.http.errors import Interrupted, TransportError
+from delegate_core.http.operations import note
 from delegate_core.http.reply import Reply
 
 __all__ = ["LARGEST_BODY", "REPEATABLE", "Call", "Transport", "carry"]
@@ -70,9 +71,21 @@ class Call(NamedTuple):
 async def carry(attempt: Callable[[Call, float], Awaitable[Reply]], call: Call, seconds: float) -> Reply:
     """Attempt a call; once more, in the time left, if it was lost before any reply and may be sent twice.
 
+    What it comes to is noted for whoever observes the operation that it is part of.
+
     Raises:
         TransportError: the last attempt's, which is `sent` if either was.
     """
+    try:
+        reply = await _attempted(attempt, call, seconds)
+    except TransportError as error:
+        note(error)
+        raise
+    note(reply.status)
+    return reply
+
+
+async def _attempted(attempt: Callable[[Call, float], Awaitable[Reply]], call: Call, seconds: float) -> Reply:
     started = time.monotonic()
     try:
         return await attempt(call, seconds)

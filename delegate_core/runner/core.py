@@ -11,6 +11,7 @@ import anyio
 
 from delegate_core.errors import Interrupt
 from delegate_core.handlers import HandlerRegistry, TaskContext
+from delegate_core.http.operations import Observe
 from delegate_core.journal import Journal
 from delegate_core.logs import Secrecy
 from delegate_core.model import Session, Task, TaskResult
@@ -52,6 +53,15 @@ class Observers:
         self.task_progressed: Observer = plugins.observe("task_progressed")
         self.task_finished: Observer = plugins.observe("task_finished")
         self.runner_state: Observer = plugins.observe("runner_state")
+        self._server_called: Observer = plugins.observe("server_called")
+
+    @property
+    def server_called(self) -> Observe | None:
+        """Takes a call to the server that has ended; None: nobody wants to know."""
+        return self._tell_call if self._server_called else None
+
+    def _tell_call(self, operation: str, outcome: str, seconds: float) -> None:
+        self._server_called(operation=operation, outcome=outcome, seconds=seconds)
 
 
 @dataclass

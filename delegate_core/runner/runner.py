@@ -28,6 +28,7 @@ from delegate_core.handlers.declared import DECLARED, declared_handlers
 from delegate_core.handlers.middleware import checked_middleware
 from delegate_core.handlers.script import script
 from delegate_core.handlers.supplied import SuppliedExecutables
+from delegate_core.http import observing
 from delegate_core.journal import Journal
 from delegate_core.logs import RecordFilter, Secrecy
 from delegate_core.model import CancelCause, Registration, Session
@@ -277,6 +278,7 @@ class Runner:
         self._since = time.monotonic()
         with (
             concerning(runner=self.name, backend=self.backend_name),
+            observing(self._observers.server_called),
             StateFolder(self.state_dir) as folder,
             Journal(folder, durable=self.settings.durable) as journal,
         ):

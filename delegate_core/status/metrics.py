@@ -23,6 +23,14 @@ _MASK = "******"
 _DURATIONS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400)
 _WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+_CALLS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""A long poll takes half a minute."""
+
+_TYPES = 200
+"""Task types that are told apart: a server may send any text as one, and each is a series for ever."""
+
+_OTHERS = "other"
+
 _OFFERS = 10_000
 """Offers whose time is remembered: most of what a server offers to many runners is claimed by another."""
 
@@ -49,6 +57,8 @@ class Metrics:
         self._lock = threading.Lock()
         self._offered: dict[str, float] = {}
         self._started: set[str] = set()
+        self._types: set[str] = set()
+        self._backend = backend
         self._registry = registry = CollectorRegistry(auto_describe=False)
         registry.register(_Present(backend, snapshot))
         self._tasks = Counter("delegate_tasks", "Tasks that have a result.", ["type", "outcome"], registry=registry)
@@ -72,6 +82,20 @@ class Metrics:
         self._lines = Counter("delegate_log_lines", "Lines that tasks printed.", registry=registry)
         self._masked = Counter("delegate_log_masked", "Secrets hidden in what tasks printed.", registry=registry)
 
+        self._calls = Histogram(
+            "delegate_rpc_duration_seconds",
+            "Calls to the server, from the request to the reply.",
+            ["backend", "operation", "outcome"],
+            buckets=_CALLS,
+            registry=registry,
+        )
+        self._failures = Counter(
+            "delegate_rpc_errors",
+            "Calls to the server that failed.",
+            ["backend", "operation", "kind"],
+            registry=registry,
+        )
+
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""
         return generate_latest(self._registry)
@@ -89,7 +113,7 @@ class Metrics:
     @hookimpl
     def task_claimed(self, task: Task) -> None:
         """Count it."""
-        self._claims.labels(task.type).inc()
+        self._claims.labels(self._type(task)).inc()
 
     @hookimpl
     def task_started(self, task: Task) -> None:
@@ -98,8 +122,8 @@ class Metrics:
             offered = self._offered.pop(task.id, None)
             self._started.add(task.id)
         if offered is not None:
-            self._pickup.labels(task.type).observe(self._clock() - offered)
-        self._running.labels(task.type).inc()
+            self._pickup.labels(self._type(task)).observe(self._clock() - offered)
+        self._running.labels(self._type(task)).inc()
 
     @hookimpl
     def task_logged(self, line: LogLine) -> None:
@@ -112,13 +136,32 @@ class Metrics:
     @hookimpl
     def task_finished(self, task: Task, result: TaskResult, duration: float) -> None:
         """Count its outcome."""
-        self._tasks.labels(task.type, result.outcome.value).inc()
+        task_type = self._type(task)
+        self._tasks.labels(task_type, result.outcome.value).inc()
         with self._lock:
             ran = task.id in self._started
             self._started.discard(task.id)
         if ran:
-            self._running.labels(task.type).dec()
-            self._seconds.labels(task.type).observe(duration)
+            self._running.labels(task_type).dec()
+            self._seconds.labels(task_type).observe(duration)
+
+    @hookimpl
+    def server_called(self, operation: str, outcome: str, seconds: float) -> None:
+        """Measure it."""
+        failed = outcome != "ok"
+        self._calls.labels(self._backend, operation, "error" if failed else "ok").observe(seconds)
+        if failed:
+            self._failures.labels(self._backend, operation, outcome).inc()
+
+    def _type(self, task: Task) -> str:
+        """The task's type as a label; one of too many is only one of the others."""
+        if task.type in self._types:
+            return task.type
+        with self._lock:
+            if len(self._types) >= _TYPES:
+                return _OTHERS
+            self._types.add(task.type)
+        return task.type
 
 
 class _Present(Collector):

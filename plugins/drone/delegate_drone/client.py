@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from delegate_core.errors import CredentialsError, SettingsError
-from delegate_core.http import Reply, TlsOptions, Transport, TransportError, TransportKind, open_transport
+from delegate_core.http import Reply, TlsOptions, Transport, TransportError, TransportKind, open_transport, operation
 from delegate_drone.dump import HttpDump
 from delegate_drone.faults import NotDrone, NotSent, ServerFault, Unanswered, judged, place
 from delegate_drone.wire import CardInput, Details, Filter, LogLine, Stage, Step, WireModel
@@ -118,10 +118,12 @@ class DroneClient:
 
     # ------------------------------------------------------------------ the runner
 
+    @operation("ping")
     async def ping(self) -> None:
         """Whether this is a Drone server that takes our token."""
         await self._call("POST", "/ping", timeout=PING_TIMEOUT)
 
+    @operation("request")
     async def request(self, wanted: Filter) -> Stage | None:
         """Wait for a stage to accept, up to the server's 30 seconds; None: there was none.
 
@@ -137,6 +139,7 @@ class DroneClient:
         stage = _parsed(Stage, reply)
         return stage if stage.id else None
 
+    @operation("watch")
     async def watch(self, build_id: int) -> bool:
         """Wait for the build to be cancelled, up to the server's 30 seconds; True: it was.
 
@@ -150,6 +153,7 @@ class DroneClient:
 
     # ------------------------------------------------------------------ a stage
 
+    @operation("accept")
     async def accept(self, stage_id: int, machine: str) -> Stage:
         """Take a stage. Not idempotent: `LockLost` is also the answer to who has it already.
 
@@ -160,6 +164,7 @@ class DroneClient:
         reply = await self._call("POST", f"/stage/{stage_id}?machine={quote_plus(machine)}")
         return _the_row(Stage, reply, stage_id, 0)
 
+    @operation("details")
     async def details(self, stage_id: int) -> Details:
         """What there is to run. Never poll it: the server fetches the manifest each time, and since 2.28.2 ends a
         stage as errored if it cannot.
@@ -170,6 +175,7 @@ class DroneClient:
             raise _unusable(reply, "not that stage's details")
         return details
 
+    @operation("update_stage")
     async def update_stage(self, stage: Stage) -> Stage:
         """Overwrite the stage's row with all of ``stage``, if it still has that version.
 
@@ -186,6 +192,7 @@ class DroneClient:
             raise _unusable(reply, "without all the steps")
         return stage.model_copy(update={"version": told.version, "updated": told.updated, "steps": steps})
 
+    @operation("update_step")
     async def update_step(self, step: Step) -> Step:
         """Overwrite the step's row with all of ``step``, if it still has that version.
 
@@ -199,14 +206,17 @@ class DroneClient:
 
     # ------------------------------------------------------------------ a step's output
 
+    @operation("log_write")
     async def send_lines(self, step_id: int, lines: Iterable[LogLine]) -> None:
         """Show lines live. A batch sent twice shows twice."""
         await self._call("POST", f"/step/{step_id}/logs/batch", body=_bare(lines))
 
+    @operation("log_upload")
     async def upload(self, step_id: int, lines: Iterable[LogLine]) -> None:
         """Store a step's whole log, once: `AlreadyThere` is the answer to the second time."""
         await self._call("POST", f"/step/{step_id}/logs/upload", body=_bare(lines), timeout=UPLOAD_TIMEOUT)
 
+    @operation("card")
     async def send_card(self, step_id: int, card: CardInput) -> None:
         """Store a step's card. It is shown once the step's own ``card_schema`` is set, too."""
         body = {key: value for key, value in card.wire().items() if value is not None}

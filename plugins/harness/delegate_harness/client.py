@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from delegate_core.errors import CredentialsError, Drain, Retry, SettingsError, Stop
-from delegate_core.http import Reply, Transport
+from delegate_core.http import Reply, Transport, operation
 from delegate_harness.auth import Tokens
 from delegate_harness.wire import AcquiredTask, ErrorReply, HeartbeatReply, Message, RegisterReply, TaskEvents
 
@@ -95,6 +95,7 @@ class ManagerClient:
 
     # ------------------------------------------------------------------ the delegate
 
+    @operation("register")
     async def register(self, body: Mapping[str, Any]) -> RegisterReply:
         """Announce this delegate: what it is and which task types it serves. The reply has its id, or an order."""
         reply = await self._call("POST", "/api/agent/delegates/register", body=body)
@@ -102,6 +103,7 @@ class ManagerClient:
             return RegisterReply()
         return self._parse(RegisterReply, reply, "register")
 
+    @operation("heartbeat")
     async def heartbeat(self, body: Mapping[str, Any]) -> HeartbeatReply:
         """Say that this delegate is alive, and what it is. The manager gives a silent one up after five minutes."""
         path = "/api/agent/delegates/heartbeat-with-polling"
@@ -110,6 +112,7 @@ class ManagerClient:
             return HeartbeatReply()
         return self._parse(HeartbeatReply, reply, "heartbeat")
 
+    @operation("configuration")
     async def directive(self) -> str:
         """What delegates of this account are told to do: ``SELF_DESTRUCT``, ``MIGRATE``; empty: nothing.
 
@@ -125,10 +128,12 @@ class ManagerClient:
         found = self._parse(RegisterReply, reply, "configuration").resource
         return (found.action or "") if found is not None else ""
 
+    @operation("unregister")
     async def unregister(self, body: Mapping[str, Any]) -> None:
         """Take leave. The manager fails at once whatever this delegate still holds."""
         await self._call("POST", "/api/agent/delegates/unregister", body=body, timeout=HEARTBEAT_TIMEOUT)
 
+    @operation("register_capacity")
     async def register_capacity(self, delegate_id: str, capacity: int) -> None:
         """Say how many tasks may run here at once."""
         path = f"/api/agent/delegates/register-delegate-capacity/{_part(delegate_id)}"
@@ -136,11 +141,13 @@ class ManagerClient:
 
     # ------------------------------------------------------------------ tasks
 
+    @operation("task_events")
     async def task_events(self, delegate_id: str) -> TaskEvents:
         """What is to be had, and aborts, each of which is listed once only. Answered at once: it is no long poll."""
         reply = await self._call("GET", f"/api/agent/delegates/{_part(delegate_id)}/task-events")
         return self._parse(TaskEvents, reply, "task-events")
 
+    @operation("acquire")
     async def acquire(self, delegate_id: str, task_id: str, instance_id: str) -> AcquiredTask | None:
         """Take a task. None: not to be had, which the manager says with a 500 and a generic body.
 
@@ -154,21 +161,25 @@ class ManagerClient:
         acquired = self._parse(AcquiredTask, reply, "acquire")
         return acquired if acquired.id else None
 
+    @operation("respond")
     async def respond(self, delegate_id: str, task_id: str, body: Mapping[str, Any]) -> None:
         """Report a result in the legacy form. The first one counts; a repeated one does no harm."""
         path = f"/api/agent/v2/tasks/{_part(task_id)}/delegates/{_part(delegate_id)}"
         await self._call("POST", path, body=body)
 
+    @operation("respond")
     async def respond_as_runner(self, delegate_id: str, task_id: str, body: Mapping[str, Any]) -> None:
         """Report a result in the runner's form, for tasks that say ``runnerResponse``."""
         query = f"&delegateId={quote(delegate_id, safe='')}"
         await self._call("POST", f"/api/executions/{_part(task_id)}/response", query=query, body=body)
 
+    @operation("respond_step")
     async def respond_v2(self, runner_id: str, task_id: str, body: Mapping[str, Any]) -> None:
         """Report the status of a step, in the runner's form, for another task id than the one that asked for it."""
         query = f"&runnerId={quote(runner_id, safe='')}"
         await self._call("POST", f"/api/executions/{_part(task_id)}/task-response", query=query, body=body)
 
+    @operation("logging_token")
     async def logging_token(self) -> str:
         """A token for the log service; empty if the manager gives none."""
         reply = await self._call("GET", "/api/agent/delegates/logging-token", accepted=frozenset({204, 404}))

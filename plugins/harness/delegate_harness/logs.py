@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 from pydantic_core import to_json
 
-from delegate_core.http import Reply, Transport, TransportError
+from delegate_core.http import Reply, Transport, TransportError, operation
 from delegate_core.logs import LogLine, LogSink, Spool, Stored
 from delegate_core.model import Task
 from delegate_harness.claiming import HarnessTask
@@ -74,15 +74,18 @@ class LogService:
         self._account_id = account_id
         self._headers = {"X-Harness-Token": token, "Content-Type": "application/json"}
 
+    @operation("log_open")
     async def open(self, key: str) -> None:
         """Open a live stream; an open one of this key is emptied."""
         await self._call("POST", "/stream", key, timeout=_OPEN_TIMEOUT)
 
+    @operation("log_write")
     async def write(self, key: str, lines: Sequence[LogLine]) -> None:
         """Add lines to the live stream."""
         body = to_json([_wire_line(line, _shortened(line.text)) for line in lines])
         await self._call("PUT", "/stream", key, body, timeout=_WRITE_TIMEOUT)
 
+    @operation("log_close")
     async def close(self, key: str, *, snapshot: bool = False) -> None:
         """Close the live stream: who follows it sees the end.
 
@@ -91,6 +94,7 @@ class LogService:
         more = {"snapshot": "true"} if snapshot else {}
         await self._call("DELETE", "/stream", key, timeout=_CLOSE_TIMEOUT, more=more)
 
+    @operation("log_upload")
     async def upload(self, key: str, body: bytes) -> None:
         """Store the whole log: at a link from the service; where that fails or must not be, at the service itself."""
         if self._indirect:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from delegate_core.http import Reply, Transport, TransportError
+from delegate_core.http import Reply, Transport, TransportError, operation
 from delegate_drone.encrypted import DecryptError, unlock
 from delegate_drone.external.errors import ExtensionFailed
 from delegate_drone.external.signature import signed_headers
@@ -64,6 +64,7 @@ class Extension:
         """The extension as a person knows it; its path and a password in its address are not shown."""
         return f"the {self.kind} extension at {urlsplit(self.endpoint).netloc.rpartition('@')[2] or 'no address'}"
 
+    @operation("extension")
     async def ask(self, accept: str, question: dict[str, Any]) -> Any | None:
         """Its answer as parsed JSON; None where it has none (204).
 
