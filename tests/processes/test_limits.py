@@ -17,6 +17,8 @@ from tests.processes.recorder import Recorder, cancelled_at_the_end, command, fi
 pytestmark = pytest.mark.anyio
 
 MIB = 1024 * 1024
+ONCE_LIMITED = 'while [ "$(ulimit -f)" = unlimited ]; do :; done'
+"""For a shell: limits are set from outside, just after its start."""
 
 
 async def test_a_process_that_computes_too_long_is_ended_and_the_reason_names_the_setting(tmp_path: Path) -> None:
@@ -33,14 +35,15 @@ async def test_a_command_of_a_script_that_computes_too_long_is_named_as_the_reas
 
 async def test_memory_beyond_the_limit_is_refused_to_the_program(tmp_path: Path) -> None:
     wants = f"bytearray({400 * MIB})"
-    refused = await finished(python(wants, tmp_path, limits=Limits(memory=200 * MIB)))
+    waits = "import resource\nwhile resource.getrlimit(resource.RLIMIT_AS)[0] < 0: pass\n"  # set just after its start
+    refused = await finished(python(waits + wants, tmp_path, limits=Limits(memory=200 * MIB)))
     assert "MemoryError" in refused.text
     assert refused.exit.limited == f"its processes are limited, which may be why: task_memory {200 * MIB:,} bytes"
     assert (await finished(python(wants, tmp_path))).exit.code == 0
 
 
 async def test_a_file_does_not_grow_beyond_the_limit(tmp_path: Path) -> None:
-    write = f"head -c {MIB} /dev/zero >big"
+    write = f"{ONCE_LIMITED}; head -c {MIB} /dev/zero >big"
     ended = (await finished(shell(write, tmp_path, limits=Limits(file_size=1000)))).exit
     assert ended.exit_code == 128 + signal.SIGXFSZ
     assert "wrote a file larger than it may: task_file_size 1,000 bytes" in ended.limited
