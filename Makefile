@@ -20,7 +20,7 @@ TESTS ?= tests/reliability tests/processes $(addprefix tests/core/test_,cancelli
   $(addprefix tests/integration/test_,outbox.py reload.py run.py steering.py tasks.py) \
   $(addprefix tests/harness/test_,aborts.py recovery.py)
 
-.PHONY: demo test soak repeat check ci lint types layers smoke bench reference docs docs-serve lock clean
+.PHONY: demo test soak repeat check ci lint types layers smoke image dist bench reference docs docs-serve lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
@@ -56,6 +56,12 @@ smoke: $(STAMP)
 reference: $(STAMP)
 	@$(BIN)/python -m docs.generators
 
+image: $(STAMP)
+	@$(BIN)/python -m tests.image
+
+dist: $(STAMP)
+	@for project in $(dir $(PROJECTS)); do (cd $$project && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/dist) || exit; done
+
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 	@$(BIN)/python benchmarks/containers.py
@@ -81,11 +87,13 @@ $(DOCS_STAMP): requirements/docs.txt $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.txt
 	@touch $(DOCS_STAMP)
 
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
 lock:
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --no-emit-package delegate-core --group dev $(PROJECTS) -o requirements/dev.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	  --constraint requirements/dev.txt --group docs -o requirements/docs.txt
+	$(LOCK) --no-emit-package delegate-core --group dev $(PROJECTS) --output-file requirements/dev.txt
+	$(LOCK) --no-emit-package delegate-core $(PROJECTS) --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+	$(LOCK) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -24,6 +24,8 @@ def folder_of(state_dir: Path | None, backend: str | None, name: str | None) -> 
     file = find_file(None, os.environ, Path.cwd())
     flags = {"backend": backend, "name": name}
     settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+    if settings.state_dir is not None:
+        return settings.state_dir
     if settings.backend is None:
         raise SettingsError("which runner? name its folder with --state-dir, or the runner with --backend and --name")
     model = settings_model_of(backend_module(settings.backend))

@@ -141,6 +141,8 @@ def make_runner(loaded: AllSettings, *observers: object) -> Runner:
 def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
     """Run a coroutine function to its end, on uvloop where it is installed.
 
+    An error of ours is raised as it is, without the groups of tasks that it came through.
+
     Where it does not heed signals itself, SIGTERM cancels it as Ctrl-C does, so that it cleans up. A shell without job
     control starts what ends with ``&`` deaf to Ctrl-C; that would make it deaf to SIGTERM too.
     """
@@ -150,8 +152,20 @@ def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
     try:
         import uvloop  # noqa: F401, PLC0415 - only to know that it is there
     except ImportError:
-        return anyio.run(work)
-    return anyio.run(work, backend_options={"use_uvloop": True})
+        options = {}
+    else:
+        options = {"use_uvloop": True}
+    try:
+        return anyio.run(work, backend_options=options)
+    except BaseExceptionGroup as group:
+        if group.split(DelegateError)[1] is not None:
+            raise
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def run_runner(runner: Runner, recording: Recording, reloading: Reloading | None = None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import anyio
+import certifi
 import httpx
 
 from delegate_core.http import faults
@@ -214,6 +215,6 @@ def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
 
 
 def _system_context() -> ssl.SSLContext:
-    """The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR move them), or httpx's where it has none."""
+    """The system's authorities (SSL_CERT_FILE and SSL_CERT_DIR move them), or certifi's where it has none."""
     paths = ssl.get_default_verify_paths()
-    return ssl.create_default_context() if paths.cafile or paths.capath else httpx.create_ssl_context()
+    return ssl.create_default_context(cafile=None if paths.cafile or paths.capath else certifi.where())

@@ -1,10 +1,11 @@
 """The transport over pyreqwest (Rust): several times the calls a second of httpx at a fraction of its CPU."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import anyio.lowlevel
+import certifi
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
     BodyDecodeError,
@@ -31,6 +32,7 @@ __all__ = ["ReqwestTransport"]
 _IDLE_CONNECTIONS = 256
 _IDLE_TIME = timedelta(seconds=60)
 _CONNECTING = "client error (Connect)"
+_NO_AUTHORITIES = "No CA certificates were loaded"
 _CUT_SHORT = ("end of file", "eof", "reset", "broken pipe", "closed")
 
 
@@ -71,8 +73,12 @@ class ReqwestTransport:
         self._closed = False
         self._connect_timeout = connect_timeout
         self._largest_body = largest_body
-        builder = _builder(tls).user_agent(user_agent).connect_timeout(timedelta(seconds=connect_timeout))
-        self._client = _build(builder if trust_env else builder.no_proxy())
+
+        def builder() -> ClientBuilder:
+            made = _builder(tls).user_agent(user_agent).connect_timeout(timedelta(seconds=connect_timeout))
+            return made if trust_env else made.no_proxy()
+
+        self._client = _build(builder)
 
     async def request(
         self,
@@ -172,9 +178,15 @@ def _identified(builder: ClientBuilder, own: bytes) -> ClientBuilder:
         raise TlsFailed("the client certificate or its key is malformed: give PEM files") from None
 
 
-def _build(builder: ClientBuilder) -> Client:
+def _build(builder: Callable[[], ClientBuilder]) -> Client:
+    """With the system's authorities (SSL_CERT_FILE and SSL_CERT_DIR move them), or certifi's where it has none."""
     try:
-        return builder.build()
+        try:
+            return builder().build()
+        except BuilderError as error:
+            if _NO_AUTHORITIES not in _last(error):
+                raise
+            return builder().add_root_certificate_pem(certifi.contents().encode()).build()
     except (BuilderError, ValueError) as error:
         raise TlsFailed(
             f"a certificate or key cannot be used ({_last(error)}): give PEM files that belong together"
@@ -187,7 +199,8 @@ def _headers(response: Response) -> dict[str, str]:
 
 
 def _causes(error: PyreqwestError) -> list[str]:
-    found = (error.details["causes"] or []) if isinstance(error, RequestError) else []
+    details = error.details if isinstance(error, RequestError | BuilderError) else None
+    found = (details["causes"] if details else None) or []
     return [cause["message"] for cause in found] or [error.message]
 
 

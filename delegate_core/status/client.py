@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,7 +19,7 @@ from delegate_core.runner.snapshot import RunningTask, Snapshot
 from delegate_core.runner.standing import Standing
 from delegate_core.status.report import StatusReport, StepPart, TaskPart
 
-__all__ = ["RemoteStatus", "StatusUnavailable", "target"]
+__all__ = ["Health", "RemoteStatus", "StatusUnavailable", "target"]
 
 _TIMEOUT: Final = 5.0
 _SHOWN: Final = frozenset({"warning", "error", "critical"})
@@ -57,6 +57,14 @@ def target(url: str, environ: Mapping[str, str]) -> Target:
         raise StatusUnavailable(f"{url.rpartition('@')[2]!r} is no address: write it as http://host:port")
     bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return Target(bare, environ.get(_TOKEN, ""), parts.username or "", parts.password or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a runner says of itself: whether it is well, and in words."""
+
+    well: bool
+    text: str
 
 
 class RemoteStatus:
@@ -113,13 +121,20 @@ class RemoteStatus:
         except (ValueError, KeyError, TypeError):
             raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status") from None
 
+    async def health(self, page: Literal["healthz", "readyz"]) -> Health:
+        """Whether it is alive, or ready to take a task. Everybody may ask.
+
+        Raises:
+            StatusUnavailable: it does not say.
+        """
+        reply = await self._ask(f"/{page}")
+        text = reply.text.strip()
+        if reply.status_code not in {200, 503} or not reply.headers.get("Content-Type", "").startswith("text/plain"):
+            raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status")
+        return Health(reply.status_code == 200, text)
+
     async def _get(self, path: str) -> httpx.Response:
-        try:
-            reply = await self._client.get(path)
-        except httpx.HTTPError as error:
-            raise StatusUnavailable(
-                f"{self._where.url} does not answer: {str(error) or type(error).__name__}"
-            ) from None
+        reply = await self._ask(path)
         if reply.status_code == 401:
             raise StatusUnavailable(
                 f"{self._where.url} wants a token or a password: set {_TOKEN}, or write http://user:password@host:port"
@@ -129,6 +144,14 @@ class RemoteStatus:
                 f"{self._where.url} answers {reply.status_code}: is a runner's status served there?"
             )
         return reply
+
+    async def _ask(self, path: str) -> httpx.Response:
+        try:
+            return await self._client.get(path)
+        except httpx.HTTPError as error:
+            raise StatusUnavailable(
+                f"{self._where.url} does not answer: {str(error) or type(error).__name__}"
+            ) from None
 
 
 def view_of(report: StatusReport, warnings: tuple[LogEvent, ...]) -> View:

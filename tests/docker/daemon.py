@@ -210,7 +210,7 @@ def box_archive() -> bytes:
         add_program(archive, "flock")  # Debian's BusyBox has none
         users = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n"
         _add_file(archive, "etc/passwd", users)
-        for folder, mode in (("tmp", 0o1777), ("root", 0o700)):
+        for folder, mode in (("tmp", 0o1777), ("root", 0o755)):
             info = tarfile.TarInfo(folder)
             info.type, info.mode = tarfile.DIRTYPE, mode
             archive.addfile(info)
@@ -222,7 +222,12 @@ def add_program(archive: tarfile.TarFile, name: str, place: str = "") -> None:
     program = shutil.which(name)
     assert program is not None
     archive.add(os.path.realpath(program), (place or f"usr/bin/{name}").lstrip("/"))
-    needed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    add_libraries(archive, program)
+
+
+def add_libraries(archive: tarfile.TarFile, *programs: str) -> None:
+    """The libraries that programs, or other libraries, of this machine need."""
+    needed = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
     for library in re.findall(r"(/\S+) \(0x", needed):
         if library.lstrip("/") not in archive.getnames():
             archive.add(os.path.realpath(library), library.lstrip("/"))

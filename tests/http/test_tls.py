@@ -53,6 +53,18 @@ async def test_an_unknown_authority_is_refused_with_the_cure(
     assert not caught.value.sent
 
 
+async def test_a_system_without_authorities_is_no_obstacle_and_trusts_nobody_more(
+    make_transport: MakeTransport, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    async with serving(answering(reply())) as server:
+        answer = await make_transport(TlsOptions()).request("GET", server.url, headers={}, timeout=10)
+    assert answer.status == 200
+    with pytest.raises(TlsFailed, match=r"certificate verify failed .* --ca-file, or --insecure"):
+        await status(make_transport, TlsOptions(), server_context(authority))
+
+
 async def test_an_additional_authority_is_trusted(
     make_transport: MakeTransport, authority: trustme.CA, ca_file: Path
 ) -> None:

@@ -51,6 +51,14 @@ async def test_the_demo_ends_as_it_declares(delegate: Command) -> None:
     assert list((delegate.folder).rglob("journal*")) == []
 
 
+async def test_the_demo_says_what_its_runner_lacks_and_how_to_mend_it(delegate: Command) -> None:
+    line = f"ulimit -f 8; exec {sys.executable} -m delegate_core demo --backend harness"
+    async with delegate.started_by("sh", "-c", line) as demo:
+        assert await demo.ended() == 6
+    assert "cannot be used: disk I/O error; free some disk space" in demo.text
+    assert "ExceptionGroup" not in demo.text
+
+
 async def test_the_demo_bears_a_reader_who_leaves_early(tmp_path: Path) -> None:
     line = f"{sys.executable} -m delegate_core demo | head -1"
     with anyio.fail_after(30):

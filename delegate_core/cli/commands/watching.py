@@ -1,4 +1,4 @@
-"""``delegate top`` and ``dashboard``: looking at a running runner."""
+"""``delegate top``, ``dashboard`` and ``health``: looking at a running runner."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     for function in (
         top,
         dashboard,
+        health,
     ):
         app.command(function.__name__)(function)
 
@@ -50,3 +51,26 @@ def dashboard(state_dir: StateDir = None, backend: BackendName = None, name: Run
 
     found = StatusAddress.of(folder_of(state_dir, backend, name))
     typer.echo(f"{found.url}/?token={found.token}")
+
+
+def health(
+    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="Where a status is served.")] = None,
+    *,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Ask whether it takes tasks, not only whether it lives.")
+    ] = False,
+    state_dir: StateDir = None,
+    backend: BackendName = None,
+    name: RunnerName = None,
+) -> None:
+    """Ask a running runner whether it is alive, for a container's health check or a probe: exit status 0 or 1.
+
+    It lives while its event loop goes round, also when the server is away. It is ready while it could take a task.
+
+    \b
+        delegate health --backend drone
+        delegate health --ready http://builder-7.example:9210
+    """
+    from delegate_core.cli.health import ask_health  # noqa: PLC0415
+
+    raise typer.Exit(ask_health(url, state_dir, backend, name, page="readyz" if ready else "healthz"))
