@@ -52,7 +52,7 @@ async def test_the_demo_ends_as_it_declares(delegate: Command) -> None:
 
 
 async def test_the_demo_says_what_its_runner_lacks_and_how_to_mend_it(delegate: Command) -> None:
-    line = f"ulimit -f 8; exec {sys.executable} -m delegate_core demo --backend harness"
+    line = f"ulimit -f 8; exec {sys.executable} -B -m delegate_core demo --backend harness"  # -B: no module cut short
     async with delegate.started_by("sh", "-c", line) as demo:
         assert await demo.ended() == 6
     assert "cannot be used: disk I/O error; free some disk space" in demo.text
