@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 import platformdirs
 
+from delegate_core import removal
 from delegate_core.errors import StateError
 
 __all__ = ["JOURNAL_FILE", "LOG_FOLDERS", "StateFolder", "default_state_folder", "state_folder"]
@@ -122,8 +123,8 @@ class StateFolder:
         return {_stream_name(folder.name): folder for folder in folders}
 
     def remove_task(self, number: int) -> None:
-        """Delete a task's folder and all in it."""
-        shutil.rmtree(self.task_folder(number), ignore_errors=True)
+        """Delete a task's folder, whatever the task has made of it."""
+        removal.remove(self.task_folder(number))
 
     def remove_log(self, number: int) -> None:
         """Delete a task's spooled log."""

@@ -7,7 +7,6 @@ It separates stages (each has folders of its own) but contains nothing: a step m
 The modules, from the ground up:
 
 - ``layout`` says where a stage lives,
-- ``removal`` deletes a tree whatever a step made of it,
 - ``claim`` tells the folders of living stages from those that a dead runner left,
 - ``stagefolder`` makes a stage's folders and takes them away,
 - ``kept`` looks after the workspaces of failed stages,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from delegate_core.engines.host import removal
+from delegate_core import removal
 
 __all__ = ["claim", "remove_abandoned"]
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from delegate_core.engines.host import removal
+from delegate_core import removal
 from delegate_core.engines.host.layout import slug
 
 __all__ = ["KeptWorkspaces"]

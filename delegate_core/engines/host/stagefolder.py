@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from delegate_core import removal
 from delegate_core.engines.engine import EngineError
-from delegate_core.engines.host import removal
 from delegate_core.engines.host.claim import claim
 from delegate_core.engines.host.layout import HostLayout
 from delegate_core.engines.netrc import netrc_line
