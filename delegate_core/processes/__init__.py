@@ -9,6 +9,7 @@ the process that was started. The modules, from the ground up:
 - ``identity`` names one process for ever, for the journal,
 - ``tree`` finds what belongs to one start,
 - ``ending`` ends it: SIGTERM, a grace, SIGKILL,
+- ``user`` is another user than the runner's own, ``rights`` reaches a folder as that user does,
 - ``limits`` bounds what each process of a start may take,
 - ``child`` starts the main process and reaps it, ``failure`` explains why it could not be started,
 - ``output`` reads its pipes,
@@ -25,6 +26,7 @@ from delegate_core.processes.limits import Limits
 from delegate_core.processes.output import OnOutput, Stream
 from delegate_core.processes.process import OnStart, Process, run
 from delegate_core.processes.specification import ProcessExit, ProcessSpec
+from delegate_core.processes.user import ProcessUser
 
 __all__ = [
     "MARK_VARIABLE",
@@ -36,6 +38,7 @@ __all__ = [
     "ProcessIdentity",
     "ProcessSpec",
     "ProcessStartError",
+    "ProcessUser",
     "Stream",
     "end_leftovers",
     "run",

@@ -1,6 +1,7 @@
 """The main process of one start: from its fork to its reaping."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,13 +14,17 @@ import anyio
 
 from delegate_core.processes.failure import ProcessStartError, explained
 from delegate_core.processes.identity import MARK_VARIABLE, ProcessIdentity
+from delegate_core.processes.limits import Limits
 from delegate_core.processes.output import Stream
+from delegate_core.processes.rights import open_folder
 from delegate_core.processes.specification import ProcessSpec
 from delegate_core.processes.tree import joined_marks
 
 __all__ = ["Child", "start"]
 
 _UMASK = 0o022
+
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 _OOM_SCORE = "500"
 """Of -1000 to 1000; the runner's own is 0, unless its service says otherwise."""
@@ -84,7 +89,8 @@ def start(spec: ProcessSpec) -> Child:
         raise explained(error, spec) from None
     try:
         _offer_to_oom_killer(popen.pid)
-        _limit(popen, spec)
+        if spec.user is None:
+            _limit(popen, spec)
         descriptor = os.pidfd_open(popen.pid)
         return Child(ProcessIdentity.of(popen.pid, spec.mark), _pipes(popen), popen, descriptor)
     except OSError as error:
@@ -109,9 +115,21 @@ def _limit(popen: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
 
 
 def _popen(spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
+    if spec.user is None:
+        return _popen_in(spec.cwd, spec, stdin)
+    folder = open_folder(spec.cwd, spec.user)
+    try:
+        # The change of user comes after that of the folder, which would be entered with all the rights of the runner.
+        return _popen_in(Path(f"/proc/self/fd/{folder}"), spec, stdin)
+    finally:
+        os.close(folder)
+
+
+def _popen_in(cwd: Path, spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
+    user = spec.user
     return subprocess.Popen(  # noqa: S603 - executing what the task says is what a runner does
-        spec.argv,
-        cwd=spec.cwd,
+        [*_limiting(spec), *spec.argv],
+        cwd=cwd,
         env={**spec.env, MARK_VARIABLE: joined_marks(*filter(None, (spec.within, spec.mark)))},
         stdin=stdin,
         stdout=subprocess.PIPE,
@@ -119,7 +137,23 @@ def _popen(spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
         bufsize=0,
         start_new_session=True,
         umask=_UMASK,
+        user=user.uid if user else None,
+        group=user.gid if user else None,
+        extra_groups=user.groups if user else None,
     )
+
+
+def _limiting(spec: ProcessSpec) -> list[str]:
+    """What limits another user's process: from outside, that takes a right which root often lacks in a container."""
+    if spec.user is None or spec.limits == Limits():
+        return []
+    program = shutil.which("prlimit", path=_SYSTEM_PATH)
+    if program is None:
+        raise ProcessStartError(
+            "limits of another user's processes need the program prlimit, which was not found",
+            "Install util-linux, or take the limits out of the settings",
+        )
+    return spec.limits.command(program)
 
 
 @contextmanager

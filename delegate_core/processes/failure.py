@@ -5,7 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
+from delegate_core.processes.rights import FolderError
 from delegate_core.processes.specification import ProcessSpec
+from delegate_core.processes.user import ProcessUser
 
 __all__ = ["ProcessStartError", "explained"]
 
@@ -31,8 +33,27 @@ def explained(error: OSError | ValueError, spec: ProcessSpec) -> ProcessStartErr
     if not isinstance(error, OSError):
         # Its text may quote a value; which one it is, is found without it.
         return ProcessStartError(*_unfit(spec))
-    culprit, cure = _folder(spec) or _program(error, spec) or _refusal(error, spec)
+    told = _of_other_user(error, spec, spec.user) if spec.user else _folder(spec) or _program(error, spec)
+    culprit, cure = told or _refusal(error, spec)
     return ProcessStartError(culprit, cure, error.errno)
+
+
+def _of_other_user(error: OSError, spec: ProcessSpec, user: ProcessUser) -> tuple[str, str] | None:
+    """Tells no more than this user may know: what only the runner could look at is not looked at."""
+    where, name = f"the working directory {spec.cwd}", spec.argv[0]
+    if isinstance(error, FolderError):
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            return f"{where} does not exist", "Create it, or name another"
+        return f"{where} may not be entered by user {user}", "Allow this user to enter it and the folders above it"
+    if error.errno == errno.ENOENT:
+        return f"the program {name!r}, or the interpreter that it names, was not found", _where_to_put_it(name)
+    if error.errno in {errno.EACCES, errno.ENOTDIR}:
+        return f"the program {name!r} may not be executed by user {user}", (
+            "Make it an executable file (chmod +x) in folders that this user may enter"
+        )
+    if error.errno == errno.ENOEXEC:
+        return _no_format(name)
+    return None
 
 
 def _unfit(spec: ProcessSpec) -> tuple[str, str]:
@@ -70,10 +91,14 @@ def _program(error: OSError, spec: ProcessSpec) -> tuple[str, str] | None:
     if error.errno in {errno.EACCES, errno.ENOTDIR}:
         return f"the program {name!r} may not be executed", "Make it an executable file (chmod +x)"
     if error.errno == errno.ENOEXEC:
-        return f"the program {name!r} is in no format that this machine executes", (
-            "Begin a script with a line like #!/bin/sh; build a binary for this architecture"
-        )
+        return _no_format(name)
     return None
+
+
+def _no_format(name: str) -> tuple[str, str]:
+    return f"the program {name!r} is in no format that this machine executes", (
+        "Begin a script with a line like #!/bin/sh; build a binary for this architecture"
+    )
 
 
 def _refusal(error: OSError, spec: ProcessSpec) -> tuple[str, str]:

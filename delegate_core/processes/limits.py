@@ -15,6 +15,14 @@ __all__ = ["Limits"]
 _CPU_GRACE = 5
 """Seconds of CPU time from SIGXCPU, which a process may catch, to SIGKILL."""
 
+_OPTIONS = {
+    resource.RLIMIT_CPU: "cpu",
+    resource.RLIMIT_AS: "as",
+    resource.RLIMIT_NPROC: "nproc",
+    resource.RLIMIT_FSIZE: "fsize",
+}
+"""As ``prlimit(1)`` calls them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -38,8 +46,16 @@ class Limits:
         mine = {each.name: getattr(self, each.name) for each in fields(self)}
         return Limits(**{name: getattr(others, name) if mine[name] is None else mine[name] for name in mine})
 
+    def command(self, program: str) -> list[str]:
+        """What a command line begins with that is limited from its first moment, by ``prlimit(1)`` of util-linux."""
+        rules = []
+        for which, soft, hard in self._rules():
+            most = resource.getrlimit(which)[1]
+            rules.append(f"--{_OPTIONS[which]}={_least(soft, most)}:{_least(hard, most)}")
+        return [program, *rules, "--"] if rules else []
+
     def set_on(self, pid: int) -> None:
-        """Limit a process that has just been started, and what it has started already.
+        """Limit a process of the runner's user that has just been started, and what it has started already.
 
         From outside, since nothing may run between fork and exec. What it starts after this inherits it.
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from delegate_core.processes.identity import checked_mark
 from delegate_core.processes.limits import Limits
+from delegate_core.processes.user import ProcessUser
 
 __all__ = ["ProcessExit", "ProcessSpec"]
 
@@ -30,6 +31,7 @@ class ProcessSpec:
         mark: what finds its descendants; unique.
         limits: of each of its processes.
         within: a mark that it shares with others, which finds all of them: `end_leftovers` takes it.
+        user: as whom it runs; None: as the runner's own user. Its working directory is entered with that user's rights.
     """
 
     argv: Sequence[str] = field(repr=False)
@@ -42,6 +44,7 @@ class ProcessSpec:
     mark: str = field(default_factory=lambda: uuid4().hex)
     within: str | None = None
     limits: Limits = field(default_factory=Limits)
+    user: ProcessUser | None = None
 
     def __post_init__(self) -> None:
         checked_mark(self.mark)
