@@ -7,13 +7,14 @@ import hashlib
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
 
 import platformdirs
 
-from delegate_core import removal
+from delegate_core import removal, workfolder
 from delegate_core.errors import StateError
 
 __all__ = ["JOURNAL_FILE", "LOG_FOLDERS", "StateFolder", "default_state_folder", "state_folder"]
@@ -25,6 +26,9 @@ LOG_FOLDERS = "logs"
 STREAM_FOLDERS = "steps"
 """In a log's folder, one folder for each step that has a log of its own."""
 
+_WORK_RECORD = "work-folders"
+"""In it, a line each, where tasks' folders are or were."""
+
 _LONGEST_NAME = 200
 """Bytes of a folder's name that a step's name may take; file systems allow 255."""
 
@@ -33,10 +37,20 @@ class StateFolder:
     """A folder that one process owns: the journal, the tasks' folders and their logs.
 
     Use as a context manager: entering creates and locks it.
+
+    Args:
+        path: of it.
+        work: the folder within which this runner has one for its tasks' folders; None: they are in the state folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, work: Path | None = None) -> None:
         self.path = path.absolute()
+        self.work = self.path / TASK_FOLDERS
+        if work is not None:
+            unique = hashlib.sha256(bytes(self.path)).hexdigest()[:8]
+            self.work = work.resolve() / f"{self.path.name}-{unique}"
+        self._works = {self.work}
+        """All places where tasks' folders may be: an earlier life may have had other settings."""
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -99,15 +113,40 @@ class StateFolder:
                 f"cannot lock the state folder {self.path}: {error.strerror}; choose another with --state-dir"
             ) from error
 
+    def make_work(self, *, shared: bool) -> None:
+        """Make the folder of the tasks' folders; what was left of earlier removals goes. Blocks.
+
+        Args:
+            shared: other users get through it, to folders of their own.
+
+        Raises:
+            StateError: it cannot be made, or somebody else could put another in its place.
+        """
+        record, own = self.path / _WORK_RECORD, self.path / TASK_FOLDERS
+        try:
+            workfolder.make(self.work, shared=shared)
+            self._works |= {place for place in (own, *map(Path, _lines(record))) if place.exists()}
+            if self._works != {own}:
+                record.write_text("".join(f"{place}\n" for place in sorted(self._works)), "utf-8")
+        except OSError as error:
+            raise StateError(
+                f"cannot use the folder {self.work} for tasks: {error.strerror}; choose another with --work-dir"
+            ) from error
+        for pit in (pit for work in self._works for pit in work.glob(f"{removal.PIT}*")):
+            removal.clear(pit)
+
     def __exit__(self, *exception: object) -> None:
         """Unlock the folder."""
         if self._lock is not None:
+            if not self.work.is_relative_to(self.path):
+                with suppress(OSError):  # it holds tasks for the next start, or was never made
+                    self.work.rmdir()
             os.close(self._lock)
             self._lock = None
 
     def task_folder(self, number: int) -> Path:
         """Where the task of a journal entry may work. Not created here."""
-        return self.path / TASK_FOLDERS / str(number)
+        return self.work / str(number)
 
     def log_folder(self, number: int) -> Path:
         """Where the log of a journal entry is spooled. Not created here."""
@@ -124,11 +163,18 @@ class StateFolder:
 
     def remove_task(self, number: int) -> None:
         """Delete a task's folder, whatever the task has made of it."""
-        removal.remove(self.task_folder(number))
+        for work in self._works:
+            removal.remove(work / str(number))
 
     def remove_log(self, number: int) -> None:
         """Delete a task's spooled log."""
         shutil.rmtree(self.log_folder(number), ignore_errors=True)
+
+
+def _lines(file: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        return file.read_text("utf-8").splitlines()
+    return []
 
 
 def _named(descriptor: int) -> str:

@@ -5,13 +5,16 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+import anyio.to_thread
 
 from delegate_core.artifacts.cache import ArtifactCache
 from delegate_core.artifacts.download import Fetching, fetch
 from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.artifacts.git import Checkout
-from delegate_core.artifacts.recipe import RECIPE, recipe_at
+from delegate_core.artifacts.handout import hand_out
+from delegate_core.artifacts.recipe import is_recipe, recipe_at
 from delegate_core.artifacts.site import Site
 from delegate_core.artifacts.sources import Download, GitRepository, PlatformDownload, shown
 from delegate_core.artifacts.threads import in_thread
@@ -24,7 +27,12 @@ __all__ = ["acquired"]
 
 @asynccontextmanager
 async def acquired(
-    source: Download | GitRepository, site: Site, cache: ArtifactCache, tls: TlsOptions | None = None
+    source: Download | GitRepository,
+    site: Site,
+    cache: ArtifactCache,
+    tls: TlsOptions | None = None,
+    *,
+    handed_out: Path | None = None,
 ) -> AsyncIterator[Path]:
     """The program that a source names, kept in the cache while the block lasts.
 
@@ -33,6 +41,7 @@ async def acquired(
         site: the task that wants it: its log shows what is done, its end ends it.
         cache: where it is kept.
         tls: whom to trust when downloading.
+        handed_out: a folder to be made, in which a user finds it who does not get into the cache.
 
     Raises:
         ArtifactError: it cannot be had; the text says why.
@@ -42,13 +51,21 @@ async def acquired(
 
     async def fill(folder: Path) -> str:
         source = await wanted.fill(folder, site)
-        if _is_recipe(wanted.run):
+        if is_recipe(wanted.run):
             await recipe_at(folder / wanted.run).build(site)
         _program(folder, wanted.run)  # what has no program in it is not kept
         return source
 
     async with cache.entry(wanted.key, fill, log=site.log) as folder:
-        yield _program(folder, wanted.run)
+        program = _program(folder, wanted.run)
+        if handed_out is None:
+            yield program
+            return
+        try:
+            await anyio.to_thread.run_sync(hand_out, folder, handed_out)
+        except OSError as error:
+            raise ArtifactError(f"it cannot be put into {handed_out}: {error.strerror}; look at that disk") from None
+        yield handed_out / program.relative_to(folder)
 
 
 def _program(folder: Path, run: str) -> Path:
@@ -57,7 +74,7 @@ def _program(folder: Path, run: str) -> Path:
     Raises:
         ArtifactError: there is none, or it lies elsewhere.
     """
-    program = recipe_at(folder / run).program if _is_recipe(run) else folder / run
+    program = recipe_at(folder / run).program if is_recipe(run) else folder / run
     real = _resolved(program)
     if real is None or not real.is_relative_to(folder.resolve()) or not real.is_file():
         there = ", ".join(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())[:10])
@@ -67,10 +84,6 @@ def _program(folder: Path, run: str) -> Path:
     if not os.access(real, os.X_OK):
         real.chmod(real.stat().st_mode | 0o111)
     return program
-
-
-def _is_recipe(run: str) -> bool:
-    return PurePosixPath(run).name == RECIPE
 
 
 def _resolved(path: Path) -> Path | None:

@@ -26,7 +26,7 @@ from delegate_core.artifacts.site import Site
 from delegate_core.artifacts.sources import Within
 from delegate_core.processes import ProcessSpec, ProcessStartError
 
-__all__ = ["RECIPE", "Recipe", "recipe_at"]
+__all__ = ["RECIPE", "Recipe", "is_recipe", "recipe_at"]
 
 RECIPE: Final = "task.yml"
 
@@ -145,3 +145,8 @@ def _read(text: bytes) -> _Task:
     if task.run.go is None and task.run.bash is None:
         raise ArtifactError(f"{RECIPE}: task.run must say what to run: bash with a script, or go with a module")
     return task
+
+
+def is_recipe(run: str) -> bool:
+    """Whether this file says how to build the program, and is not the program itself."""
+    return PurePosixPath(run).name == RECIPE

@@ -15,6 +15,7 @@ from delegate_core.handlers import HandlerRegistry
 from delegate_core.handlers.declared import DECLARED, declared_handlers, declared_schema
 from delegate_core.installed_engines import engine_offers
 from delegate_core.plugins import backend_module, installed, settings_model_of
+from delegate_core.runner.users import TaskUsers
 from delegate_core.settings import RunnerSettings, Settings, settings_of
 from delegate_core.settings.describing import default_of, helps, json_schema, written
 
@@ -92,6 +93,7 @@ def check(config: Path | None, backend: str | None) -> int:
     loaded = load_all(config, {"backend": backend})
     _check_address(loaded)
     HandlerRegistry(loaded.runner.secrets).add_all(declared_handlers(loaded.runner.handler), DECLARED)
+    TaskUsers.of(loaded.runner, loaded.runner.capacity or 1)
     for warning in loaded.warnings:
         sys.stdout.write(f"warning: {warning}\n")
     sys.stdout.write(verdict(loaded) + "\n")

@@ -24,6 +24,8 @@ def make_unit(config: Path | None, backend: str | None, name: str | None, user: 
     """
     loaded = load_all(config, {"backend": backend, "name": name})
     runner = loaded.runner
+    if runner.run_as and (not system or user not in {None, "root"}):
+        raise SettingsError("run_as: only root has tasks run as other users; leave out --user and --user-service")
     file = loaded.file.absolute() if loaded.file else None
     return Unit(
         name=runner.name,
@@ -33,6 +35,7 @@ def make_unit(config: Path | None, backend: str | None, name: str | None, user: 
         user=user,
         system=system,
         state_dir=runner.state_dir,
+        for_others=bool(runner.run_as) and runner.work_dir is None,
         environment=(file.parent if file else _configuration(system=system)) / "environment",
         drain=runner.drain_timeout + runner.grace,
         register=runner.register_timeout,

@@ -19,7 +19,7 @@ import anyio
 from delegate_core.errors import DelegateError
 from delegate_core.pipeline.spec import Stage, Step
 from delegate_core.pipeline.states import Ending
-from delegate_core.processes import OnOutput, ProcessExit, ProcessSpec
+from delegate_core.processes import OnOutput, ProcessExit, ProcessSpec, ProcessUser
 
 __all__ = ["Engine", "EngineError", "Output", "Place", "Surroundings"]
 
@@ -42,6 +42,11 @@ class Surroundings(Protocol):
     @property
     def grace(self) -> float:
         """Seconds that a step has from the stop signal to the kill; asked when it comes to that."""
+        ...
+
+    @property
+    def user(self) -> ProcessUser | None:
+        """As whom `run` runs processes, so whose the folders have to be; None: the runner's own user."""
         ...
 
     async def run(self, spec: ProcessSpec, on_output: OnOutput | None = None) -> ProcessExit:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from delegate_core import processes
-from delegate_core.processes import OnOutput, ProcessExit, ProcessSpec
+from delegate_core.processes import OnOutput, ProcessExit, ProcessSpec, ProcessUser
 
 __all__ = ["LocalSurroundings"]
 
@@ -18,10 +18,12 @@ class LocalSurroundings:
     Args:
         folder: where the engine may write; it is made when needed, and whoever named it removes it.
         grace: seconds that a process has from the stop signal to the kill.
+        user: as whom processes run; None: as the program's own user.
     """
 
     folder: Path
     grace: float = 10.0
+    user: ProcessUser | None = None
 
     async def run(self, spec: ProcessSpec, on_output: OnOutput | None = None) -> ProcessExit:
         """Run a process to its end, and to that of all that it started. Without ``on_output``, its output is dropped.
@@ -30,7 +32,9 @@ class LocalSurroundings:
             ProcessStartError: it could not be started.
         """
         wanted = spec.grace
-        spec = replace(spec, grace=lambda: min(wanted() if callable(wanted) else wanted, self.grace))
+        spec = replace(
+            spec, grace=lambda: min(wanted() if callable(wanted) else wanted, self.grace), user=spec.user or self.user
+        )
         return await processes.run(spec, on_output=on_output or _drop)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import anyio
 
 from delegate_core import processes
-from delegate_core.handlers.environment import clean_environment
+from delegate_core.handlers.environment import clean_environment, made
 from delegate_core.model import CancelCause, Event, Task
 
 if TYPE_CHECKING:
@@ -108,13 +108,16 @@ class Surroundings(Protocol):
 class _Part:
     """The surroundings of a task, but for the folder."""
 
-    def __init__(self, whole: Surroundings, folder: Callable[[], Path]) -> None:
+    def __init__(self, whole: Surroundings, folder: Callable[[], Path], user: processes.ProcessUser | None) -> None:
         self._whole = whole
         self._folder = folder
+        self._user = user
 
     def folder(self) -> Path:
         folder = self._folder()
         folder.mkdir(mode=0o700, exist_ok=True)
+        if self._user is not None:
+            self._user.admit(folder)
         return folder
 
     def __getattr__(self, name: str) -> Any:
@@ -131,6 +134,7 @@ class TaskContext:
         task: the task itself.
         deadline: when it will be timed out, in seconds on the event loop's clock; None: never.
         cancelled: tells a sync handler that its task is to end.
+        user: as whom its processes run; None: as the runner's own user.
         outlived_by: set while a sync handler's thread goes on after its task's end; fires when the thread ends.
     """
 
@@ -143,9 +147,11 @@ class TaskContext:
         grace: float = 10.0,
         margin: float = float("inf"),
         limits: processes.Limits | None = None,
+        user: processes.ProcessUser | None = None,
     ) -> None:
         self.task = task
         self.deadline = deadline
+        self.user = user
         self._grace = grace
         self._margin = margin
         self._limits = limits or processes.Limits()
@@ -199,14 +205,62 @@ class TaskContext:
 
     @property
     def folder(self) -> Path:
-        """The task's own folder, empty at first; made at the first look and deleted when the task ends."""
+        """The task's own folder, empty at first; made at the first look and deleted when the task ends.
+
+        It is the runner's. Where processes run as another user, they get through it, but change nothing right in it:
+        what they are to write to is in `work`, or is given to them by `hand_over`.
+        """
         if self._folder is None:
             self._folder = self._surroundings.folder()
         return self._folder
 
+    @property
+    def work(self) -> Path:
+        """A folder within `folder` for the task's processes to run in: it is theirs."""
+        return made(self.folder / "work", self.user)
+
+    def hand_over(self, path: Path) -> Path:
+        """Give a new file or folder right in `folder` to the task's processes; the path, for them to use.
+
+        Does nothing where they run as the runner's own user. Never give it what they may have changed: a path through
+        a folder of theirs may lead anywhere.
+
+        Raises:
+            ValueError: it is not right in `folder`.
+        """
+        if path.parent != self.folder or path.name in {"", ".."}:
+            raise ValueError(f"{path} is not right in the task's folder {self.folder}: make it there")
+        if self.user is not None:
+            self.user.own(path)
+        return path
+
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """A clean environment for a child process: PATH, LANG, TZ of this machine, HOME and TMPDIR in `folder`."""
-        return clean_environment(self.folder, extra or {})
+        """A clean environment for a child process: PATH, LANG, TZ of this machine, HOME and TMPDIR in `folder`.
+
+        Where processes run as another user, it says who that is, and both folders are that user's.
+        """
+        return clean_environment(self.folder, extra or {}, self.user)
+
+    @property
+    def of_runner(self) -> TaskContext:
+        """This context for what the runner does for the task with programs of its own: those run as its own user.
+
+        Their home is another one, for they must not heed what a task has put into its own.
+        """
+        return self if self.user is None else self._within(self.task, "runner", None)
+
+    def _within(self, task: Task, name: str, user: processes.ProcessUser | None) -> TaskContext:
+        """A context with a folder of its own within this one's, and all else in common."""
+        part = _Part(self._surroundings, lambda: self.folder / name, user)
+        return TaskContext(
+            task,
+            cast("Surroundings", part),
+            deadline=self.deadline,
+            grace=self._grace,
+            margin=self._margin,
+            limits=self._limits,
+            user=user,
+        )
 
     @property
     def grace(self) -> float:
@@ -229,7 +283,7 @@ class TaskContext:
         """Run a process to its end, its output going to the task's log.
 
         Cancelling ends the whole tree: SIGTERM to its group, the grace, SIGKILL. The limits of the runner's settings
-        are put on it where it has none of its own, unless ``limited`` is false.
+        are put on it where it has none of its own, unless ``limited`` is false. It runs as `user`.
 
         Raises:
             ProcessStartError: it could not be started.
@@ -246,6 +300,7 @@ class TaskContext:
             grace=lambda: min(wanted() if callable(wanted) else wanted, self.grace),
             within=self._surroundings.mark,
             limits=spec.limits.over(self._limits) if limited else spec.limits,
+            user=spec.user or self.user,
         )
         try:
             return await processes.run(spec, on_output=on_output or self._print, on_start=record)
@@ -260,14 +315,7 @@ class TaskContext:
     @asynccontextmanager
     async def part(self, task: Task, name: str) -> AsyncIterator[TaskContext]:
         """A context for a task that is run for this one: with a folder of its own, and all else in common."""
-        part = TaskContext(
-            task,
-            cast("Surroundings", _Part(self._surroundings, lambda: self.folder / name)),
-            deadline=self.deadline,
-            grace=self._grace,
-            margin=self._margin,
-            limits=self._limits,
-        )
+        part = self._within(task, name, self.user)
         part.cancelled = self.cancelled
         try:
             yield part

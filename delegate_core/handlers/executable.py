@@ -165,7 +165,8 @@ class ExecutableHandler(TaskHandler):
             return nullcontext(self._path or Path(source))
         from delegate_core.artifacts.acquire import acquired  # noqa: PLC0415 - imports an HTTP library
 
-        return acquired(source, context, cache, tls)
+        handed_out = context.folder / "program" if context.user else None
+        return acquired(source, context.of_runner, cache, tls, handed_out=handed_out)
 
 
 def executable(task_type: str, executable: str | Path | Download | GitRepository, **options: Any) -> ExecutableHandler:
@@ -225,11 +226,9 @@ class _Run:
         body = request_body(options, self._task)
         headers = {**task_headers(self._task, context), **await values(options.headers, context)}
         variables = cgi.request_variables(options.method, options.path, headers, body)
-        work = context.folder / "work"
-        work.mkdir(mode=0o700, exist_ok=True)
         return ProcessSpec(
             argv=[str(self._program), *options.arguments],
-            cwd=work,
+            cwd=context.work,
             env=context.environment({**variables, **await values(options.environment, context)}),
             stdin=body,
             grace=float("inf"),  # as long as the runner allows

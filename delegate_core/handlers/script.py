@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Self
@@ -10,6 +12,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from delegate_core.engines.engine import EngineError
+from delegate_core.engines.host.stagefolder import write_new
 from delegate_core.handlers.context import TaskContext
 from delegate_core.handlers.function import handler
 from delegate_core.model import JsonValue, TaskResult
@@ -84,6 +87,7 @@ async def script(params: Script, context: TaskContext) -> TaskResult:
         return await _in_container(params, params.image, context)
     outputs = context.folder / "outputs"
     outputs.touch(mode=0o600)
+    context.hand_over(outputs)
     try:
         ended = await context.run(_process(params, context, outputs))
     except ProcessStartError as error:
@@ -94,19 +98,15 @@ async def script(params: Script, context: TaskContext) -> TaskResult:
 def _process(params: Script, context: TaskContext, outputs: Path) -> ProcessSpec:
     file = context.folder / "script"
     posix = Path(params.shell).name in _POSIX_SHELLS
-    file.write_text(_text(params, posix=posix), encoding="utf-8", newline="")
+    file.unlink(missing_ok=True)  # a handler may call this one several times
+    write_new(file, _text(params, posix=posix).encode())
+    context.hand_over(file)
     return ProcessSpec(
         argv=[params.shell, *(["-e"] if posix else []), str(file)],
-        cwd=_working_directory(params, context),
+        cwd=context.work / params.working_directory,
         env=context.environment({**params.environment, "DELEGATE_OUTPUT": str(outputs)}),
         grace=float("inf"),  # as long as the runner allows
     )
-
-
-def _working_directory(params: Script, context: TaskContext) -> Path:
-    own = context.folder / "work"
-    own.mkdir(mode=0o700, exist_ok=True)
-    return own / params.working_directory
 
 
 def _text(params: Script, *, posix: bool) -> str:
@@ -137,10 +137,17 @@ def _read_outputs(file: Path) -> dict[str, str]:
 
     The script may have removed the file, or put something in its place whose reading would never end.
     """
-    if not file.is_file():
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return {}
-    with file.open("rb") as opened:
-        return _parsed(opened.read(_OUTPUT_LIMIT))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return {}
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            return _parsed(opened.read(_OUTPUT_LIMIT))
+    finally:
+        os.close(descriptor)
 
 
 def _parsed(content: bytes) -> dict[str, str]:

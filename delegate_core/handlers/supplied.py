@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from delegate_core.artifacts import ArtifactCache, ArtifactError
-from delegate_core.artifacts.recipe import RECIPE
+from delegate_core.artifacts.recipe import RECIPE, is_recipe
 from delegate_core.artifacts.sources import GitAccess, branch_or_tag
 from delegate_core.handlers.context import TaskContext
 from delegate_core.handlers.executable import ExecutableHandler, ExecutableOptions
@@ -36,6 +36,12 @@ from delegate_core.settings.secretfrom import SecretFrom, SecretUnavailable
 __all__ = ["SuppliedExecutables"]
 
 _ALLOWING: Final = 'allowing others is --unverified of `delegate task`, or executables = "any" of the [handler] table'
+
+_NOT_BY_THE_RUNNER: Final = (
+    "where tasks run as another user (run_as) the runner fetches no repository and builds nothing for them: bring a "
+    "download of the program itself"
+)
+"""It would do so with its own rights, which these tasks are to be kept from."""
 
 
 class _Wire(BaseModel):
@@ -149,6 +155,9 @@ def _checked(own: OwnExecutable) -> _Config:
 
 async def _source(config: _Config, context: TaskContext, *, verified: bool) -> dict[str, Any]:
     """As `ExecutableOptions.executable` takes it."""
+    given = config.executable_config or config.repository
+    if context.user is not None and given is not None and is_recipe(given.run or ""):
+        raise _Unusable(f"it is built as its {RECIPE} says, and {_NOT_BY_THE_RUNNER}")
     if config.executable_config is not None:
         return _download(config.executable_config, verified=verified)
     assert config.repository is not None  # noqa: S101 - for the type checker: _checked has seen to it
@@ -192,6 +201,8 @@ def _archive(wanted: _Repository, *, verified: bool) -> dict[str, Any]:
 
 
 async def _clone(wanted: _Repository, context: TaskContext, *, verified: bool) -> dict[str, Any]:
+    if context.user is not None:
+        raise _Unusable(f"config.repository names a repository, and {_NOT_BY_THE_RUNNER}")
     password = wanted.password.place() if wanted.password else None
     access = {"git": wanted.clone, "username": wanted.username, "password": password}
     if verified and not wanted.sha:

@@ -55,13 +55,13 @@ class TaskCommands:
 
     async def _run(self, command: str, context: TaskContext, timeout: float, told: dict[str, str]) -> str:  # noqa: ASYNC109 - a setting
         """What went wrong with it; empty if nothing did."""
-        task = context.task
-        environment = context.environment({"DELEGATE_TASK_ID": task.id, "DELEGATE_TASK_TYPE": task.type, **told})
+        task, own = context.task, context.of_runner
+        environment = own.environment({"DELEGATE_TASK_ID": task.id, "DELEGATE_TASK_TYPE": task.type, **told})
         spec = ProcessSpec(argv=["/bin/sh", "-c", command], cwd=context.folder, env=environment, grace=float("inf"))
         output = _Output(context, self._output)
         try:
             with anyio.move_on_after(timeout):
-                ended = await context.run(spec, output.take, limited=False)
+                ended = await own.run(spec, output.take, limited=False)
                 if ended.exit_code == 0:
                     return ""
                 return f"was ended by signal {ended.signal}" if ended.signal else f"ended with status {ended.exit_code}"

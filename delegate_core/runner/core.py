@@ -21,6 +21,7 @@ from delegate_core.runner.commands import TaskCommands
 from delegate_core.runner.engines import Engines
 from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
+from delegate_core.runner.users import TaskUsers
 from delegate_core.settings import RunnerSettings
 from delegate_core.statefolder import StateFolder
 
@@ -80,6 +81,7 @@ class Core:
     engines: Engines
     commands: TaskCommands
     secrets: Secrets
+    users: TaskUsers
     dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
     spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]

@@ -32,7 +32,7 @@ from delegate_core.model import (
     Touch,
     with_event,
 )
-from delegate_core.processes import Limits, ProcessIdentity
+from delegate_core.processes import Limits, ProcessIdentity, ProcessUser
 from delegate_core.runner.calls import Fault, describe, until_answered
 from delegate_core.runner.core import Core
 from delegate_core.runner.streams import StepStream, Streams, printed_line
@@ -76,6 +76,7 @@ class Execution:
         self._scope: anyio.CancelScope | None = None
         self._context: TaskContext | None = None
         self._task_folder: Path | None = None
+        self._user: ProcessUser | None = None
         self._streams = Streams(core, self)
 
     # ------------------------------------------------------------------ from outside
@@ -140,13 +141,14 @@ class Execution:
             return kept_from
         self.started = time.monotonic()
         self.core.observers.task_started(task=self.task)
-        try:
-            result = await self._supervised()
-            await self._commands_after(result)
-            return result
-        finally:
-            self.duration = time.monotonic() - self.started
-            await self._clean_up()
+        async with self.core.users.one() as self._user:
+            try:
+                result = await self._supervised()
+                await self._commands_after(result)
+                return result
+            finally:
+                self.duration = time.monotonic() - self.started
+                await self._clean_up()
 
     async def _journal_start(self) -> TaskResult | None:
         """Record the start, which waits while the journal has no room; how the task ended where that took too long."""
@@ -186,6 +188,7 @@ class Execution:
             grace=self.core.settings.grace,
             margin=self._margin,
             limits=_limits(self.core.settings),
+            user=self._user,
         )
         if not self.core.backend.watches:
             return await self._answer(self._context)
@@ -283,6 +286,8 @@ class Execution:
         """Make its folder."""
         self._task_folder = self.core.folder.task_folder(self.number)
         self._task_folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        if self._user is not None:
+            self._user.admit(self._task_folder)
         return self._task_folder
 
     async def process_started(self, identity: ProcessIdentity) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import anyio
 
+from delegate_core import workfolder
 from delegate_core.concern import Concern, concerning
 from delegate_core.errors import (
     DelegateError,
@@ -53,6 +54,7 @@ from delegate_core.runner.slots import Slots
 from delegate_core.runner.snapshot import RunningTask, Snapshot
 from delegate_core.runner.standing import Facts, Standing, standing
 from delegate_core.runner.upkeep import Upkeep
+from delegate_core.runner.users import TaskUsers
 from delegate_core.settings import RunnerSettings, Settings
 from delegate_core.statefolder import StateFolder, default_state_folder
 
@@ -124,6 +126,7 @@ class Runner:
         self._masks = read_masks(self.settings.mask_file)
         self.secrecy = Secrecy(*self._masks, self.settings.status_password.get_secret_value())
         self.record_filter = RecordFilter(self.secrecy, Concern(self.name, self.backend_name))
+        self._users = TaskUsers.of(self.settings, self.slots.capacity)
         self._default_capacity: int = getattr(backend, "default_capacity", 10)
         self._generations: Generations | None = None
         self._ending = Ending()
@@ -201,6 +204,7 @@ class Runner:
         """
         changes = compared(self.settings, wanted)
         settings, registry, masks = changes.settings, self.handlers, read_masks(wanted.mask_file)
+        self._users.check(settings.capacity or self._default_capacity)
         if settings.handlers or {"handler", "handlers"} & set(changes.made):
             registry = self._collect_handlers(settings)
             if self._generations is not None:
@@ -276,12 +280,15 @@ class Runner:
         if self._core is not None:
             raise RuntimeError("this runner was run already; make another")
         self._since = time.monotonic()
+        work = self.settings.work_dir or (workfolder.DEFAULT if self._users.users else None)
         with (
             concerning(runner=self.name, backend=self.backend_name),
             observing(self._observers.server_called),
-            StateFolder(self.state_dir) as folder,
+            StateFolder(self.state_dir, work) as folder,
             Journal(folder, durable=self.settings.durable) as journal,
         ):
+            folder.make_work(shared=bool(self._users.users))
+            self._users.prepare(folder.work, folder.path)
             self._upkeep.open(folder.path)
             async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:
@@ -345,6 +352,7 @@ class Runner:
             engines=self.engines,
             commands=TaskCommands(self.settings),
             secrets=secrets,
+            users=self._users,
             dispatch=dispatcher(self.plugins, handlers, secrets, SuppliedExecutables(self.settings), self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,

@@ -79,6 +79,7 @@ class Unit:
         user: who runs it, for a system's unit; None: whoever systemd's manager belongs to.
         system: a unit of the system, not of one user's manager.
         state_dir: the state folder where the settings name one; None: systemd makes one.
+        for_others: tasks run as other users, and the settings name no folder for theirs: systemd makes one.
         environment: a file of variables.
         drain: seconds that a drain may take, the grace included.
         register: seconds that the first registration may take.
@@ -91,6 +92,7 @@ class Unit:
     user: str | None
     system: bool
     state_dir: Path | None
+    for_others: bool
     environment: Path
     drain: float
     register: float
@@ -121,15 +123,16 @@ class Unit:
 
     def _identity(self) -> list[str]:
         lines = [f"User={self.user}"] if self.user and self.system else []
-        if self.state_dir is not None:
-            return lines
+        if self.state_dir is None:
+            lines += self._folder("State", "0700", "DELEGATE_STATE_DIR=%S")
+        if self.for_others:
+            lines += ["# Other users get through it to the folders of their tasks."]
+            lines += self._folder("Cache", "0711", "DELEGATE_WORK_DIR=%C")
+        return lines
+
+    def _folder(self, kind: str, mode: str, variable: str) -> list[str]:
         folder = self.file_name.removesuffix(".service")
-        return [
-            *lines,
-            f"StateDirectory={folder}",
-            "StateDirectoryMode=0700",
-            f"Environment=DELEGATE_STATE_DIR=%S/{folder}",
-        ]
+        return [f"{kind}Directory={folder}", f"{kind}DirectoryMode={mode}", f"Environment={variable}/{folder}"]
 
 
 def _escaped(text: str) -> str:

@@ -3,7 +3,7 @@
 import socket
 from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, SecretStr, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, WithJsonSchema, field_validator
 
 from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration
@@ -14,6 +14,12 @@ from delegate_core.settings.secretreference import SecretReference
 __all__ = ["RunnerSettings"]
 
 _SIZE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "examples": ["64KiB", "5MiB"]}]}
+
+_USERS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -36,6 +42,8 @@ class RunnerSettings(Settings):
         task_memory: bytes of address space that each process of a task may have.
         task_processes: processes and threads that the runner's user may have where a task starts another.
         task_file_size: bytes that a file may have which a process of a task writes.
+        run_as: user as whom the processes of tasks run, NAME, NUMBER or USER:GROUP; or one for each task that may run.
+        work_dir: folder of the tasks' folders; default: in the state folder, with run_as below /var/lib/delegate/work.
         tags: what this runner offers, for a server that chooses by it.
         poll_interval: seconds between two questions for tasks.
         state_dir: folder of the journal.
@@ -91,6 +99,8 @@ class RunnerSettings(Settings):
     task_memory: Annotated[ByteSize, Field(gt=0), WithJsonSchema(_SIZE)] | None = None
     task_processes: int | None = Field(None, ge=1)
     task_file_size: Annotated[ByteSize, Field(gt=0), WithJsonSchema(_SIZE)] | None = None
+    run_as: Annotated[tuple[str, ...], BeforeValidator(_listed), WithJsonSchema(_USERS)] = ()
+    work_dir: UserPath | None = None
     tags: Annotated[tuple[str, ...], Flag("tag")] = ()
     poll_interval: PositiveDuration | None = None
     state_dir: UserPath | None = None

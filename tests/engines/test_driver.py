@@ -30,6 +30,7 @@ class NoSurroundings:
 
     folder = Path("nowhere")
     grace = 0.0
+    user = None
 
     async def run(self, spec: ProcessSpec, on_output: OnOutput | None = None) -> ProcessExit:
         raise NotImplementedError

@@ -22,6 +22,7 @@ from delegate_core.model import JsonValue, Offer, Outcome, OwnExecutable, Secret
 from delegate_core.testing.bench import Bench
 from tests.artifacts.git_server import Repository
 from tests.core.scripted_backend import Scripted
+from tests.other_user import NOBODY, needs_root, open_folder
 
 PROGRAM = "#!/bin/sh\necho running >&2\nprintf 'Content-Type: text/plain\\n\\n%s' \"$(cat)\"\n"
 RECIPE = "task:\n  run:\n    bash: {script: run.sh}\n"
@@ -321,3 +322,35 @@ async def test_data_that_is_no_request_and_a_request_within_a_request_are_reject
 def test_an_option_of_requests_that_cannot_be_used_is_named() -> None:
     with pytest.raises(PluginError, match=r"handler 'x': executables: Input should be"):
         request("x", executables="some")
+
+
+@needs_root
+async def test_where_tasks_run_as_another_user_they_may_bring_programs_and_have_nothing_built_by_the_runner(
+    backend: Scripted,
+) -> None:
+    with open_folder() as folder:
+        async with Bench.opened(folder, lambda: backend) as bench:
+            started = await bench.start({}, cache_dir=folder / "cache", work_dir=folder / "work", run_as=NOBODY)
+            offered: list[str] = []
+
+            async def brought(config: JsonValue) -> TaskResult:
+                own = OwnExecutable.model_validate({"config": config, "trust": "any", "answer": "body"})
+                backend.on_claim = lambda offer, _again: Task(id=offer.task_id, type=offer.type, executable=own)
+                offered.append(f"t{len(offered)}")
+                await backend.offer("brought", offered[-1])
+                result: TaskResult = await backend.result(offered[-1])
+                return result
+
+            address, commit = repository(folder)
+            program = folder / "program"
+            program.write_text("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s' $(id -un)")
+            with served(folder) as url:
+                file: JsonValue = {"url": f"{url}/program", "sha256": hashlib.sha256(program.read_bytes()).hexdigest()}
+                run = await brought({"executable_config": {"executables": [file]}})
+                built = await brought({"executable_config": {"executables": [file], "run": "a/task.yml"}})
+            cloned = await brought({"repository": {"clone": address, "sha": commit, "run": "run.sh"}})
+            assert started.error is None
+    assert run.data == NOBODY, run.error
+    assert built.outcome is cloned.outcome is Outcome.REJECTED
+    for refused in (built, cloned):
+        assert "the runner fetches no repository and builds nothing for them" in refused.error

@@ -40,6 +40,22 @@ async def test_a_state_folder_of_the_settings_is_left_to_them(delegate: Command)
     assert "StateDirectory=" not in unit.out
 
 
+async def test_tasks_of_other_users_have_a_folder_that_these_get_to_and_a_runner_that_is_root(
+    delegate: Command,
+) -> None:
+    unit = await shown(delegate, "--name", "builder-1", DELEGATE_RUN_AS="nobody")
+    wanted = {
+        "CacheDirectoryMode=0711",
+        "Environment=DELEGATE_WORK_DIR=%C/delegate-builder-1",
+        "StateDirectoryMode=0700",
+    }
+    assert wanted <= set(unit.out.splitlines())
+    assert "User=" not in unit.out
+    for flags in (("--user", "ci"), ("--user-service",)):
+        refused = await shown(delegate, *flags, DELEGATE_RUN_AS="nobody")
+        assert (refused.code, "only root has tasks run as other users" in refused.err) == (2, True)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze on the path")
 @pytest.mark.parametrize("name", ["builder-1", '100% odd "name" $HOME'])
 async def test_systemd_takes_it(delegate: Command, name: str) -> None:

@@ -60,7 +60,7 @@ class HostEngine:
         Raises:
             EngineError: the folders cannot be made, or the folder that it is to use in place is none.
         """
-        folder = StageFolder(stage, self.layout(surroundings.folder), self.home_links)
+        folder = StageFolder(stage, self.layout(surroundings.folder), self.home_links, surroundings.user)
         place = HostPlace(folder, surroundings)
         try:
             await _blocking(folder.make)

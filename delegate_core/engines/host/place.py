@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from delegate_core.engines.engine import Output, Surroundings
 from delegate_core.engines.host.layout import slug
-from delegate_core.engines.host.stagefolder import StageFolder, write_new
+from delegate_core.engines.host.stagefolder import StageFolder
 from delegate_core.engines.scripts import argv, script, suffix
 from delegate_core.pipeline.spec import Step
 from delegate_core.pipeline.states import Broken, Ending, Exited, Signalled
@@ -57,10 +57,8 @@ class HostPlace:
     async def _write(self, step: Step) -> Path:
         """Its script, in a file that no other step has: the number tells apart what the slug does not."""
         name = f"{next(self._numbers)}-{slug(step.name)}{suffix(step.shell)}"
-        file = self._folder.layout.scripts / name
         content = script(step.commands, step.shell).encode("utf-8", "surrogateescape")
-        await anyio.to_thread.run_sync(write_new, file, content, limiter=anyio.CapacityLimiter(1))
-        return file
+        return await anyio.to_thread.run_sync(self._folder.script, name, content, limiter=anyio.CapacityLimiter(1))
 
     def _process(self, step: Step, file: Path) -> ProcessSpec:
         return ProcessSpec(

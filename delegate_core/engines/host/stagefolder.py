@@ -12,6 +12,7 @@ from delegate_core.engines.host.claim import claim
 from delegate_core.engines.host.layout import HostLayout
 from delegate_core.engines.netrc import netrc_line
 from delegate_core.pipeline.spec import Stage
+from delegate_core.processes import ProcessUser
 
 __all__ = ["StageFolder", "write_new"]
 
@@ -19,13 +20,23 @@ __all__ = ["StageFolder", "write_new"]
 class StageFolder:
     """What one stage has on the disk. All its methods block.
 
+    Where its steps run as another user, home and workspace are that user's. What they are in stays ours: its steps get
+    through it, and put nothing in the place of what we make there.
+
     Attributes:
         layout: where everything is.
         workspace: where the steps start: a folder of the stage, or one that it uses in place.
     """
 
-    def __init__(self, stage: Stage, layout: HostLayout, home_links: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        layout: HostLayout,
+        home_links: Mapping[str, str] | None = None,
+        user: ProcessUser | None = None,
+    ) -> None:
         self.layout = layout
+        self._user = user
         self._home_links = home_links or {}
         self._stage = stage
         source = stage.workspace.source
@@ -44,6 +55,7 @@ class StageFolder:
         try:
             self._claim_root()
             self._fill()
+            self._give_away()
         except FileExistsError:
             raise EngineError(
                 f"the stage's folder {self.layout.root} is in use, or something else is in its place; "
@@ -64,8 +76,24 @@ class StageFolder:
         self._claim = None
 
     def _claim_root(self) -> None:
-        self.layout.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        around = self.layout.root.parent
+        if not around.exists():
+            around.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._user is not None:
+                around.chmod(0o711)  # for the users of all stages to get through
         self._claim = claim(self.layout.root)
+
+    def script(self, name: str, content: bytes) -> Path:
+        """Write a script for a step.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        file = self.layout.scripts / name
+        write_new(file, content)
+        if self._user is not None:
+            self._user.own(file)
+        return file
 
     def _fill(self) -> None:
         own = () if self.in_place else (self.layout.workspace,)
@@ -75,6 +103,19 @@ class StageFolder:
             write_new(self.layout.home / ".netrc", netrc_line(self._stage.netrc).encode())
         for name, target in self._home_links.items():
             self._link(name, target)
+
+    def _give_away(self) -> None:
+        """Last of all, and from within to without: until then nobody but us gets in."""
+        if self._user is None:
+            return
+        for parent, folders, files in os.walk(self.layout.home, topdown=False):
+            for name in (*folders, *files):
+                self._user.own(Path(parent, name))
+        for folder in (self.layout.home, self.layout.workspace):
+            if folder.is_dir():
+                self._user.own(folder)
+        for folder in (self.layout.scripts, self.layout.root):
+            self._user.admit(folder)
 
     def _link(self, name: str, target: str) -> None:
         """Put a link into the home; what it leads to stays when the stage's folder is removed."""

@@ -13,6 +13,7 @@ from delegate_core.model import JsonValue, TaskResult
 from delegate_core.pipeline.graph import GraphError
 from delegate_core.pipeline.spec import Stage
 from delegate_core.pipeline.states import Verdict
+from delegate_core.processes import ProcessUser
 from delegate_drone.claiming import DroneTask, broken
 from delegate_drone.compiler import (
     Facts,
@@ -77,7 +78,7 @@ class StageRunner:
     ) -> tuple[Stage, tuple[str, ...]]:
         """The stage, and what its author should know about it."""
         sources = self.sources()
-        given = self._options(await sources.environment.resolve(details))
+        given = self._options(await sources.environment.resolve(details), context.user)
         found = find_document(details, substitution_variables(facts, given))
         assert isinstance(found.content, Pipeline)  # noqa: S101 - for the type checker: the task's type says so
         secrets = await sources.secrets.resolve(secret_names(found.content), found.secrets, details)
@@ -93,11 +94,12 @@ class StageRunner:
         # The runner keeps the time, for the report has to be there before it is up.
         return replace(stage, timeout=None), notes
 
-    def _options(self, variables: Variables) -> Options:
+    def _options(self, variables: Variables, user: ProcessUser | None) -> Options:
+        passed = {name: self.environ[name] for name in _PASSED if name in self.environ}
         return Options(
             environment=variables.plain,
             masked_environment=variables.masked,
-            host_environment={name: self.environ[name] for name in _PASSED if name in self.environ},
+            host_environment={**passed, **(user.variables if user else {})},
             proxies=self.environ,
             now=self.clock(),
         )

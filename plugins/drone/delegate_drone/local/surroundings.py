@@ -24,6 +24,9 @@ class KillableSurroundings:
         folder: where the engine may write.
     """
 
+    user = None
+    """Whoever runs pipelines by hand runs them as themselves."""
+
     def __init__(self, folder: Path, grace: float = GRACE) -> None:
         self.folder = folder
         self.grace = grace
