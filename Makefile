@@ -3,6 +3,7 @@
 # make soak   minutes of what may go wrong: every kill, fault and order of events, then thousands of tasks; see docs
 # make docs   the documentation site, in dist/docs; warnings are errors. make docs-serve shows it on loopback
 # make repeat the tests of what may go wrong N=20 times in a row; TESTS="..." names others
+# make fuzz   search for inputs that break a parser: TARGET=manifest MINUTES=5; see docs/security.md
 # make check  lint, types, layer rules; make ci runs all that CI runs
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ TESTS ?= tests/reliability tests/processes $(addprefix tests/core/test_,cancelli
   $(addprefix tests/integration/test_,outbox.py reload.py run.py steering.py tasks.py) \
   $(addprefix tests/harness/test_,aborts.py recovery.py)
 
-.PHONY: demo test soak repeat check ci lint types layers smoke image dist bench reference docs docs-serve lock clean
+.PHONY: demo test soak repeat fuzz check ci lint types layers smoke image dist bench reference docs docs-serve lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
@@ -34,6 +35,9 @@ soak: $(STAMP)
 
 repeat: $(STAMP)
 	@$(BIN)/python -m tests.repeat $(N) -n auto $(TESTS)
+fuzz: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m tests.fuzz $(or $(TARGET),$(error say TARGET=, a name of tests/fuzz)) --minutes $(or $(MINUTES),1)
 
 check: lint types layers
 
@@ -94,6 +98,7 @@ lock:
 	$(LOCK) --no-emit-package delegate-core $(PROJECTS) --constraint requirements/dev.txt --output-file requirements/run.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
+	$(LOCK) --group pyproject.toml:fuzz --output-file requirements/fuzz.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

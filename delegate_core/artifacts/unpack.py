@@ -276,6 +276,8 @@ def _untar(stream: IO[bytes], target: _Target) -> None:
 def _unzip(source: IO[bytes], target: _Target) -> None:
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
+            if member.header_offset < 0:  # the library would go there unchecked
+                raise zipfile.BadZipFile("a member lies outside of it")
             path = target.member(member.filename)
             mode = member.external_attr >> 16
             if path is None or member.is_dir():

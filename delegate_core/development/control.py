@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 import anyio
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from delegate_core.development.bounded import Bounds, configured
 from delegate_core.development.server import DevelopmentServer, SubmissionError
 from delegate_core.development.serving import GuestServer, listen
 
@@ -21,8 +21,12 @@ __all__ = ["serve_control"]
 
 _LONGEST_FILE = 16 * 1024 * 1024
 
+_BOUNDS = Bounds(body=_LONGEST_FILE + 64 * 1024)
+
 _AT_ONCE = 10.0
 """Seconds for what is there already."""
+
+_LONGEST_WAIT = 7 * 24 * 3600.0
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -31,9 +35,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 async def serve_control(server: DevelopmentServer, token: str) -> AsyncIterator[str]:
     """Serve it on a free port; yields its address."""
     with listen(0) as listener:
-        guest = GuestServer(
-            uvicorn.Config(_app(server, token), lifespan="off", ws="none", log_config=None, access_log=False)
-        )
+        guest = GuestServer(configured(_app(server, token), _BOUNDS))
         async with anyio.create_task_group() as group:
             group.start_soon(guest.serve, [listener])
             try:
@@ -75,7 +77,10 @@ def _guarded(call: Endpoint, token: str) -> Endpoint:
 
 def _seconds(request: Request, name: str) -> float:
     """How long the caller wants to wait; raises ValueError."""
-    return float(request.query_params.get(name, "0"))
+    seconds = float(request.query_params.get(name, "0"))
+    if not 0 <= seconds <= _LONGEST_WAIT:
+        raise ValueError(f"{name} must be 0 to {_LONGEST_WAIT:,.0f} seconds")
+    return seconds
 
 
 async def _for_seconds(lines: AsyncIterator[str], seconds: float) -> AsyncIterator[str]:

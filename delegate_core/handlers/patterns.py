@@ -64,6 +64,9 @@ def _steps(one: str, other: str, i: int, j: int) -> list[tuple[int, int]]:
 
 @functools.lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Neighbouring stars are one: each more would multiply the ways to fail."""
-    signs = {"*": ".*", "?": "."}
-    return re.compile("".join(signs.get(sign, re.escape(sign)) for sign in re.sub(r"\*+", "*", pattern)), re.DOTALL)
+    """What stands between two stars is taken where it fits first, for good: a server names the types."""
+    first, *others = (re.escape(piece).replace(r"\?", ".") for piece in pattern.split("*"))
+    if not others:
+        return re.compile(first, re.DOTALL)
+    *between, last = others
+    return re.compile(first + "".join(f"(?>.*?{piece})" for piece in between if piece) + f".*{last}", re.DOTALL)

@@ -17,7 +17,6 @@ _NAMED_SECRET = re.compile(
     r"""(?:(?:basic|bearer|delegate)\s+)?[^\s"'<>&,;}]+"""
 )
 _LONG_RUN = re.compile(r"[\w+=.~-]{24,}")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd\s]+")
 
 
 class Reply(NamedTuple):
@@ -48,11 +47,11 @@ class Reply(NamedTuple):
         """
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadReply(self._complaint()) from None
 
     def _complaint(self) -> str:
-        kind = self.headers.get("content-type", "")
+        kind = _clean(self.headers.get("content-type", ""))[:_SHOWN]
         return (
             f"{self.method} {_public(self.url)}: status {self.status} with {kind or 'no content type'}: "
             f"{self._suspicion(kind)}{self._excerpt()}"
@@ -67,9 +66,13 @@ class Reply(NamedTuple):
 
     def _excerpt(self) -> str:
         text = self.body[:_LOOKED_AT].decode(errors="replace")
-        clean = _UNPRINTABLE.sub(" ", text).strip()
-        masked = _LONG_RUN.sub("***", _NAMED_SECRET.sub(r"\1***", clean))
+        masked = _LONG_RUN.sub("***", _NAMED_SECRET.sub(r"\1***", _clean(text)))
         return masked[:_SHOWN]
+
+
+def _clean(text: str) -> str:
+    """In one line, without what could steer a terminal."""
+    return " ".join("".join(char if char.isprintable() and char != "\ufffd" else " " for char in text).split())
 
 
 def _public(url: str) -> str:

@@ -107,7 +107,7 @@ class ReqwestTransport:
         try:
             async with self._prepare(call, seconds) as response:
                 content = await self._read(response, call.url)
-                return Reply(response.status, _headers(response), content, call.method, call.url)
+                return Reply(response.status, _read_headers(response, call.url), content, call.method, call.url)
         except asyncio.CancelledError:
             # pyreqwest raises a CancelledError of its own for the one that reached it; anyio would not know it again.
             await anyio.lowlevel.checkpoint_if_cancelled()
@@ -196,6 +196,14 @@ def _build(builder: Callable[[], ClientBuilder]) -> Client:
 def _headers(response: Response) -> dict[str, str]:
     raw = response.headers.dict_multi_value()
     return {name: value if isinstance(value, str) else ", ".join(value) for name, value in raw.items()}
+
+
+def _read_headers(response: Response, url: str) -> dict[str, str]:
+    """The headers; one with more than ASCII makes pyreqwest refuse all of them."""
+    try:
+        return _headers(response)
+    except ValueError:
+        raise faults.not_http(url) from None
 
 
 def _causes(error: PyreqwestError) -> list[str]:

@@ -84,7 +84,9 @@ def application(source: Source) -> Starlette:
         *(Route(path, _safe(guard.ordering(call)), methods=["POST"]) for path, call in given.items()),
         *(Route(path, _safe(guard.looking(call)), methods=["GET"]) for path, call in guarded.items()),
     ]
-    return Starlette(routes=routes)
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False  # nobody is led anywhere before it is known who asks
+    return app
 
 
 def _safe(call: Endpoint) -> Endpoint:
@@ -299,7 +301,7 @@ async def _order(request: Request) -> Mapping[str, Any]:
             return {}
     try:
         given = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return given if isinstance(given, dict) else {}
 

@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import uvicorn
-
 from delegate_core.beside import beside
+from delegate_core.development.bounded import Bounds, configured
 from delegate_core.development.serving import GuestServer
 from delegate_core.errors import SettingsError
 from delegate_core.status.application import application
@@ -18,8 +17,7 @@ from delegate_core.status.source import Source
 
 __all__ = ["Bind", "StatusServer", "parse_bind"]
 
-_LARGEST_REQUEST = 64 * 1024
-"""Bytes of a request's head that are read."""
+_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ def parse_bind(text: str) -> Bind:
         SettingsError: it says nothing of the kind.
     """
     host, _, port = text.strip().rpartition(":")
-    if not port.isascii() or not port.isdecimal() or int(port) > 65535:
+    if not port.isascii() or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise SettingsError(f"{text!r} is no address to serve on: write HOST:PORT, as 127.0.0.1:9210, or :9210 for all")
     local = "127.0.0.1" if ":" not in text else host.strip("[]")
     return Bind(local, int(port))
@@ -49,11 +47,13 @@ class StatusServer:
     Args:
         source: whose.
         bind: where.
+        bounds: of what it bears.
     """
 
-    def __init__(self, source: Source, bind: Bind) -> None:
+    def __init__(self, source: Source, bind: Bind, bounds: Bounds = _BOUNDS) -> None:
         self._source = source
         self._bind = bind
+        self._bounds = bounds
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
@@ -63,18 +63,7 @@ class StatusServer:
             SettingsError: the address cannot be listened on.
         """
         with self._listen() as listener:
-            guest = GuestServer(
-                uvicorn.Config(
-                    application(self._source),
-                    lifespan="off",
-                    ws="none",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    h11_max_incomplete_event_size=_LARGEST_REQUEST,
-                    limit_concurrency=256,
-                )
-            )
+            guest = GuestServer(configured(application(self._source), self._bounds))
             async with beside(partial(guest.serve, [listener])):
                 try:
                     yield self._address(listener)

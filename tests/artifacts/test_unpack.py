@@ -197,6 +197,13 @@ def test_an_encrypted_zip_is_named(unpacked: Callable[..., Path]) -> None:
         unpacked(bytes(data), "zip")
 
 
+def test_a_zip_whose_directory_points_before_its_beginning_is_damaged(unpacked: Callable[..., Path]) -> None:
+    data = bytearray(zipped({"a": b"x"}))
+    data[-6:-2] = (len(data) * 2).to_bytes(4, "little")  # where the directory is, by which all other places are shifted
+    with pytest.raises(ArtifactError, match="is no sound zip file"):
+        unpacked(bytes(data), "zip")
+
+
 def test_it_stops_when_told_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "folder").mkdir()

@@ -68,6 +68,7 @@ def test_patterns_overlap_only_where_some_type_matches_both(one: str, other: str
 
 def test_a_pattern_with_many_stars_is_matched_at_once() -> None:
     assert not matches("*" * 60 + "x", "a" * 200)
+    assert not matches("*a" * 40 + "b", "a" * 2000)
 
 
 # ---------------------------------------------------------------------- routing

@@ -23,6 +23,14 @@ def test_html_is_suspected_to_be_a_proxys() -> None:
     )
 
 
+def test_json_that_is_nested_without_measure_is_a_bad_reply() -> None:
+    assert "something that is not JSON: [[[[" in complaint(b"[" * 200_000)
+
+
+def test_a_content_type_cannot_steer_the_terminal() -> None:
+    assert "with te xt/html 2J: answered" in complaint(b"x", "te\x85xt/html\x9b2J")
+
+
 def test_an_empty_body_is_called_nothing() -> None:
     assert complaint(b" ").endswith("answered nothing where JSON was expected")
 

@@ -248,11 +248,17 @@ async def test_an_operator_cancels_a_task(tmp_path: Path) -> None:
         assert (await it.order(f"/tasks/{task}/cancel")).status_code == 404
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"reason": 7}', b'"x"', b"x" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"reason": 7}', b'"x"', b"x" * 50_000, b"[" * 4000])
 async def test_an_order_with_a_strange_body_is_still_an_order(tmp_path: Path, body: bytes) -> None:
     async with observed(tmp_path) as it:
         reply = await it.client.post("/pause", content=body, headers={"Content-Type": "application/json"})
         assert (reply.status_code, it.runner.state) == (200, "paused")
+
+
+async def test_an_order_beyond_the_bound_of_a_request_is_refused_and_not_carried_out(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it:
+        reply = await it.client.post("/pause", content=b"x" * 100_000, headers={"Content-Type": "application/json"})
+        assert (reply.status_code, it.runner.state) == (413, "running")
 
 
 # ---------------------------------------------------------------------- where it is served
@@ -272,7 +278,9 @@ def test_an_address_is_read_as_people_write_it(text: str, bind: Bind) -> None:
     assert parse_bind(text) == bind
 
 
-@pytest.mark.parametrize("text", ["", "localhost", "127.0.0.1:", ":http", "127.0.0.1:70000", "127.0.0.1:-1", "1:٣"])
+@pytest.mark.parametrize(
+    "text", ["", "localhost", "127.0.0.1:", ":http", "127.0.0.1:70000", "127.0.0.1:-1", "1:٣", "1" * 5000]
+)
 def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(SettingsError, match=r"write HOST:PORT, as 127\.0\.0\.1:9210"):
         parse_bind(text)

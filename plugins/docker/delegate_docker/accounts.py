@@ -29,7 +29,7 @@ def known_account(image: str, file: Path) -> RegistryCredentials | None:
     """
     try:
         accounts = json.loads(file.read_text("utf-8")).get("auths", {})
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     wanted = registry_of(image)
     for address, account in accounts.items() if isinstance(accounts, Mapping) else ():

@@ -21,6 +21,9 @@ _END: Final = b"\x1b]0m"
 _LARGEST: Final = 1024 * 1024
 """Bytes of base64 that a card may have."""
 
+_DEEPEST: Final = 100
+"""Levels of lists and objects in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepCard:
@@ -38,49 +41,58 @@ class CardFilter:
 
     def __init__(self) -> None:
         self.card: StepCard | None = None
-        self._held = b""
+        self._held = bytearray()
+        self._searched = 0  # of what is held, without finding an end
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next piece; return what goes to the log."""
+        """Take the next piece; return what goes to the log. The time is in proportion to the piece."""
         if not self._held and b"\x1b" not in data:
             return data
-        rest, passed = self._held + data, []
-        while (found := rest.find(_BEGIN)) >= 0:
-            end = rest.find(_END, found + len(_BEGIN))
-            if end < 0 and len(rest) - found <= _LARGEST:
+        held, passed, place = self._held, bytearray(), 0
+        held += data
+        while (begin := held.find(_BEGIN, place)) >= 0:
+            end = held.find(_END, max(begin + len(_BEGIN), self._searched))
+            if end < 0 and len(held) - begin <= _LARGEST:
                 break
-            passed.append(rest[:found])
-            if end < 0 or not self._is_card(rest[found + len(_BEGIN) : end]):
-                cut = found + len(_BEGIN)
-                passed.append(rest[found:cut])
-            else:
-                cut = end + len(_END)
-            rest = rest[cut:]
-        keep = found if found >= 0 else len(rest) - _begun(rest)
-        passed.append(rest[:keep])
-        self._held = rest[keep:]
-        return b"".join(passed)
+            begin = held.rfind(_BEGIN, begin, end) if end >= 0 else begin  # base64 has no mark within it
+            cut = begin + len(_BEGIN)
+            whole = end >= 0 and self._is_card(bytes(held[cut:end]))
+            passed += held[place : begin if whole else cut]
+            place = end + len(_END) if whole else cut
+        keep = begin if begin >= 0 else max(place, len(held) - _begun(held))
+        passed += held[place:keep]
+        del held[:keep]
+        self._searched = max(0, len(held) - len(_END) + 1)
+        return bytes(passed)
 
     def finish(self) -> bytes:
         """The output is over: return what was held back."""
-        held, self._held = self._held, b""
+        held, self._held = bytes(self._held), bytearray()
         return held
 
     def _is_card(self, text: bytes) -> bool:
         try:
-            found = json.loads(base64.b64decode(text, validate=False))
+            found = json.loads(base64.b64decode(text, validate=False)) if len(text) <= _LARGEST else None
         except (ValueError, binascii.Error, RecursionError):
             return False
-        if not isinstance(found, dict) or not isinstance(found.get("schema"), str):
+        if not isinstance(found, dict) or not isinstance(found.get("schema"), str) or _is_deep(found, _DEEPEST):
             return False
         self.card = StepCard(found["schema"], found.get("data"))
         return True
 
 
-def _begun(data: bytes) -> int:
+def _is_deep(value: JsonValue, most: int) -> bool:
+    """Whether lists and objects lie in one another more than so many levels: what goes over a value recurses."""
+    if not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return most == 0 or any(_is_deep(item, most - 1) for item in items)
+
+
+def _begun(data: bytes | bytearray) -> int:
     """How many of the last bytes may be the first of a card's mark."""
     most = min(len(data), len(_BEGIN) - 1)
-    return next((length for length in range(most, 0, -1) if _BEGIN.startswith(data[-length:])), 0)
+    return next((length for length in range(most, 0, -1) if _BEGIN.startswith(bytes(data[-length:]))), 0)
 
 
 def masked_json(value: JsonValue, mask: Callable[[str], str]) -> JsonValue:

@@ -42,7 +42,7 @@ def parse_docker_config(text: str, origin: str) -> DockerConfig:
     """
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DockerConfigError(f"{origin}: it is not JSON: give the text of a docker config.json") from None
     auths = (content.get("auths") or {}) if isinstance(content, dict) else None
     if not isinstance(auths, dict):

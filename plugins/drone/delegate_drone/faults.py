@@ -175,14 +175,23 @@ def _is_page(reply: Reply) -> bool:
 
 
 def _redirected(reply: Reply, where: str) -> DroneFault:
-    target = urlsplit(reply.headers.get("location", ""))
-    host = target.netloc.rpartition("@")[2]
+    scheme, host = _target(reply.headers.get("location", ""))
     if not host:
         return Redirected(f"{where} answered {reply.status}, which leads elsewhere: check DRONE_RPC_HOST")
     return Redirected(
         f"{where} answered {reply.status}, which leads to {host}: "
-        f"set DRONE_RPC_PROTO={target.scheme or 'https'} and DRONE_RPC_HOST={host} if that is the server"
+        f"set DRONE_RPC_PROTO={scheme or 'https'} and DRONE_RPC_HOST={host} if that is the server"
     )
+
+
+def _target(location: str) -> tuple[str, str]:
+    """The scheme and host that a redirect leads to; none where it is no address that a person could take over."""
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        return "", ""
+    host = target.netloc.rpartition("@")[2]
+    return (target.scheme, host) if host.isascii() and host.isprintable() else ("", "")
 
 
 _MEANINGS: tuple[tuple[type[Settled], tuple[str, ...], str], ...] = (
@@ -234,6 +243,7 @@ def _text(reply: Reply) -> str:
 
 def _one_line(text: str, token: str) -> str:
     clean = _UNPRINTABLE.sub(" ", _ACCOUNT.sub("://******@", text)).strip()
+    clean = "".join(char if char.isprintable() else " " for char in clean)  # what no version of Unicode knows, too
     return clean.replace(token, "******")[:_SHOWN] if token else clean[:_SHOWN]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from delegate_drone.manifest.conditions import matches_glob
+from delegate_drone.manifest.globs import matches_glob
 from delegate_drone.wire import Details
 
 __all__ = ["Limits"]

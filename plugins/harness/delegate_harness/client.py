@@ -311,4 +311,4 @@ def _kind(reply: Reply) -> str:
 def _retry_after(reply: Reply) -> float | None:
     """Seconds; a date, which the header may hold as well, is not worth its parser."""
     value = reply.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() else None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from delegate_core.model import JsonValue
 from delegate_drone.cards import CardFilter, StepCard, masked_json
+from tests.fuzz.effort import bounded
 
 
 def card(value: object) -> bytes:
@@ -50,6 +51,32 @@ def test_a_card_that_never_ends_does_not_fill_the_memory_and_loses_no_line() -> 
         passed += len(subject.feed(b"A" * 100_000))
     assert passed > 2_500_000
     assert passed + len(subject.finish()) == 4_000_007
+
+
+@pytest.mark.parametrize("levels", [101, 400, 900, 20_000])
+def test_a_card_that_is_nested_without_measure_is_none(levels: int) -> None:
+    deep = b'{"schema": "s", "data": ' + b"[" * levels + b"]" * levels + b"}"
+    text = b"\x1b]1338;" + base64.b64encode(deep) + b"\x1b]0m"
+    subject = CardFilter()
+    assert subject.feed(text) == text
+    assert subject.card is None
+
+
+def test_marks_without_number_cost_no_more_than_their_length() -> None:
+    """What is held back is not searched, copied or decoded anew for each of them."""
+    subject, passed = CardFilter(), 0
+    with bounded(2_000_000):
+        for _ in range(300):
+            passed += len(subject.feed(b"\x1b]1338;" * 1000))
+        passed += len(subject.feed(b"\x1b]0m"))
+    assert passed + len(subject.finish()) == 300 * 7000 + 4
+    assert subject.card is None
+
+
+def test_a_card_behind_a_mark_that_never_ends_is_found() -> None:
+    subject = CardFilter()
+    assert subject.feed(b"\x1b]1338;half " + WHOLE) == b"\x1b]1338;half "
+    assert subject.card is not None
 
 
 def test_the_last_of_several_cards_counts() -> None:

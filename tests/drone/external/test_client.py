@@ -95,9 +95,10 @@ async def test_a_short_token_is_not_repeated_either() -> None:
 
 
 async def test_an_answer_that_is_not_json_is_a_failure_that_does_not_show_it() -> None:
-    text = await failure(Answer(b"hidden but not JSON"))
-    assert "not JSON" in text
-    assert "hidden" not in text
+    for body in (b"hidden but not JSON", b'{"hidden": ' + b"[" * 200_000):
+        text = await failure(Answer(body))
+        assert "not JSON" in text
+        assert "hidden" not in text
 
 
 async def test_an_extension_that_does_not_answer_is_given_up() -> None:

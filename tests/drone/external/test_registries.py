@@ -110,6 +110,8 @@ async def test_pull_secrets_go_before_the_runner_s_config_and_that_before_the_ex
 async def test_what_cannot_be_read_is_an_error_that_names_its_origin(tmp_path: Path) -> None:
     with pytest.raises(RegistriesError, match="secret login: it is not JSON"):
         await RegistrySources().resolve(details(), {"login": "hidden"})
+    with pytest.raises(RegistriesError, match="secret login: it is not JSON"):
+        await RegistrySources().resolve(details(), {"login": "[" * 200_000})
     with pytest.raises(RegistriesError, match=r"missing\.json: No such file or directory: .*--registry-config"):
         await RegistrySources(tmp_path / "missing.json").resolve(details())
     with pytest.raises(RegistriesError, match="no `auths` object"):

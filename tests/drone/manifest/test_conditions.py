@@ -52,6 +52,35 @@ def test_any_pattern_matches_or_not(pattern: str, value: str) -> None:
     assert matches_glob(pattern, value) in {True, False}
 
 
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 40 + "b", "**/*a" * 40 + "/b", "a*" * 40 + "[^a]", "?*" * 40 + "b", "**/a/" * 40 + "b"]
+)
+@pytest.mark.parametrize("value", ["a" * 2000, "a/" * 1000])
+def test_a_pattern_that_can_fail_in_countless_ways_fails_at_once(pattern: str, value: str) -> None:
+    assert not matches_glob(pattern, value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "matches"),
+    [
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("*ab*ab", "abxabxab", True),
+        ("*ab*b", "ab", False),
+        ("**/a/**/b", "x/a/a/y/b", True),
+        ("**/a/**/b", "x/a/b/y", False),
+        ("a/**/**/b", "a/b", True),
+        ("[]a]*", "]x", True),
+        ("[a\\]]", "]", True),
+        ("[b-a]", "b", False),
+        ("a**b", "a/b", False),
+        ("*\n", "x\n", True),
+    ],
+)
+def test_what_stands_between_stars_is_found(pattern: str, value: str, matches: bool) -> None:  # noqa: FBT001 - a table
+    assert matches_glob(pattern, value) is matches
+
+
 def test_a_pattern_of_many_braces_is_bounded() -> None:
     assert not matches_glob("{a,b}" * 500, "a" * 500)
     assert not matches_glob("{a,b}" * 20, "c")

@@ -209,6 +209,17 @@ async def test_a_redirect_is_not_followed_and_says_what_to_set() -> None:
     assert "hunter2" not in str(fault.value)
 
 
+async def test_a_header_that_cannot_be_read_is_a_fault_like_any_other() -> None:
+    with pytest.raises(Unanswered):
+        await answered(308, "", ping, Location="http://a\x9b2J.example/")
+
+
+@pytest.mark.parametrize("target", ["http://[", "no address"])
+async def test_a_redirect_to_what_is_no_address_is_a_redirect_still(target: str) -> None:
+    with pytest.raises(Redirected, match="leads elsewhere: check DRONE_RPC_HOST"):
+        await answered(308, "", ping, Location=target)
+
+
 async def test_a_servers_own_pause_is_kept() -> None:
     with pytest.raises(ServerFault) as fault:
         await answered(503, "", ping, Retry_After="7")

@@ -90,7 +90,7 @@ class Extension:
             return None
         try:
             return json.loads(self._opened(reply))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ExtensionFailed(f"{self.name} answered something that is not JSON: check its address") from None
 
     def _opened(self, reply: Reply) -> bytes:

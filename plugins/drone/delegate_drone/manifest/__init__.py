@@ -1,6 +1,7 @@
 """Reading `.drone.yml`: documents, what they say, and everything that is wrong with them."""
 
-from delegate_drone.manifest.conditions import Condition, Conditions, RunPolicy, matches_glob
+from delegate_drone.manifest.conditions import Condition, Conditions, RunPolicy
+from delegate_drone.manifest.globs import matches_glob
 from delegate_drone.manifest.loading import Document, Manifest, load_manifest
 from delegate_drone.manifest.models import (
     Clone,

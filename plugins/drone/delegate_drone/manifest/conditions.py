@@ -1,16 +1,14 @@
-"""When a pipeline or step runs: conditions and their globs."""
+"""When a pipeline or step runs: conditions of globs."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal, TypeAlias
 
-from wcmatch import glob
+from delegate_drone.manifest.globs import matches_glob
 
-__all__ = ["CONDITION_KEYS", "Condition", "Conditions", "RunPolicy", "matches_glob"]
+__all__ = ["CONDITION_KEYS", "Condition", "Conditions", "RunPolicy"]
 
 CONDITION_KEYS = ("action", "branch", "cron", "event", "instance", "paths", "ref", "repo", "status", "target")
 """The keys that ``when`` and ``trigger`` know."""
@@ -19,11 +17,6 @@ RunPolicy: TypeAlias = Literal["on-success", "on-failure", "always"]
 """Whether a step runs after success, after a failure, or both."""
 
 _MATCHED = ("action", "branch", "cron", "event", "instance", "ref", "repo", "target")
-_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.FORCEUNIX
-_MOST_ALTERNATIVES = 1000
-_MOST_BRACES = 20
-_PART = re.compile(r"\\.|\[[\^!]?\]?(?:\\.|[^\]\\])*\]|[^\\\[]", re.DOTALL)
-_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +67,3 @@ class Conditions:
     def _condition(self, name: str) -> Condition:
         found = getattr(self, name)
         return found if isinstance(found, Condition) else Condition()
-
-
-def matches_glob(pattern: str, value: str) -> bool:
-    """Whether a value matches a glob of Drone.
-
-    ``*`` and ``?`` stay within a segment between slashes, ``**`` as a segment stands for any number of them,
-    ``{a,b}``, ``[0-9]`` and ``[^a]`` as usual; case counts. A malformed pattern matches nothing.
-    """
-    if not _well_formed(pattern):
-        return False
-    alternatives = islice(_alternatives(pattern), _MOST_ALTERNATIVES)
-    return any(_matches(alternative, value) for alternative in alternatives)
-
-
-def _matches(pattern: str, value: str) -> bool:
-    if not value:
-        return not pattern.strip("*")
-    return glob.globmatch(value, pattern.replace("[!", r"[\!"), flags=_FLAGS)
-
-
-def _well_formed(pattern: str) -> bool:
-    parts = _PART.findall(pattern)
-    complete = sum(map(len, parts)) == len(pattern)
-    return complete and parts.count("{") == parts.count("}") <= _MOST_BRACES
-
-
-def _alternatives(pattern: str) -> Iterator[str]:
-    found = _BRACES.search(pattern)
-    if found is None:
-        yield pattern
-        return
-    for choice in found[1].split(","):
-        yield from _alternatives(pattern[: found.start()] + choice + pattern[found.end() :])

@@ -208,7 +208,8 @@ def _slice(value: str, offset: str, length: str | None = None) -> str:
 
 
 def _integer(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"\s*-?[0-9]{1,9}\s*", text) else None
+    found = re.fullmatch(r"\s*(-?[0-9]{1,9})\s*", text)  # which takes more for a blank than int does
+    return int(found[1]) if found else None
 
 
 def _replace(operator: str, value: str, old: str, new: str = "") -> str:

@@ -57,7 +57,7 @@ def _guarded(call: Endpoint, parts: Parts) -> Endpoint:
 
     async def guarded(request: Request) -> Response:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if parts.keys.user not in {given, request.query_params.get("access_token")}:
+        if not any(map(parts.keys.is_user, (given, request.query_params.get("access_token", "")))):
             return _refusal(HTTPStatus.UNAUTHORIZED, "Unauthorized")
         try:
             return await call(request)

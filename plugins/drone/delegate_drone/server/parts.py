@@ -35,6 +35,14 @@ class Keys:
     rpc: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
     user: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
 
+    def is_rpc(self, given: str) -> bool:
+        """Whether this is the secret of runners; the time does not tell how far it is."""
+        return secrets.compare_digest(given.encode(), self.rpc.encode())
+
+    def is_user(self, given: str) -> bool:
+        """Whether this is the token of the user's interface."""
+        return secrets.compare_digest(given.encode(), self.user.encode())
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:

@@ -100,7 +100,7 @@ class RunnerCalls:
         """The secret is looked at before anything else, even for a path that there is not."""
         if not self._parts.keys.rpc:
             return Response(status_code=HTTPStatus.FORBIDDEN)
-        if request.headers.get("x-drone-token", "") != self._parts.keys.rpc:
+        if not self._parts.keys.is_rpc(request.headers.get("x-drone-token", "")):
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
         path = request.url.path.removeprefix(PREFIX)
         found = [(route, match) for route in self._routes if (match := route.path.fullmatch(path))]

@@ -14,10 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from delegate_core.development.bounded import BoundedConnection, Bounds, configured
 from delegate_core.development.dating import dated
 from delegate_core.development.serving import GuestServer, listen
 
@@ -34,6 +33,9 @@ __all__ = ["EmbeddedDrone"]
 
 _SILENT = logging.getLogger(f"{__name__}.connection")
 _SILENT.disabled = True
+
+_BOUNDS = Bounds(connections=1024, body=64 * 1024 * 1024, idle_time=75.0)
+"""A runner sends whole logs and results, and keeps its connections as it does with a real server."""
 
 _FILE = "drone.sqlite"
 _PULLS = "pulls"
@@ -101,7 +103,14 @@ class EmbeddedDrone:
             stack.callback(parts.store.close)
             parts.faults.subscribe(parts.news.tell)
             group = await stack.enter_async_context(anyio.create_task_group())
-            server = GuestServer(_config(dated(_application(parts, lambda: self.url), self._clock)))
+            server = GuestServer(
+                configured(
+                    dated(_application(parts, lambda: self.url), self._clock),
+                    _BOUNDS,
+                    connection=_Connection,
+                    date_header=False,
+                )
+            )
             group.start_soon(server.serve, [listener])
             group.start_soon(self._match_again)
             stack.callback(group.cancel_scope.cancel)
@@ -209,20 +218,7 @@ def _application(parts: Parts, url: Callable[[], str]) -> ASGIApp:
     return application
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=_Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        date_header=False,
-        server_header=False,
-        timeout_keep_alive=75,
-    )
-
-
-class _Connection(H11Protocol):
+class _Connection(BoundedConnection):
     """uvicorn's connection, which also lets a call break it or write past HTTP: ASGI has no word for that.
 
     It is silenced here, since uvicorn's own settings for that change the loggers of the whole process.

@@ -88,7 +88,7 @@ def _expiry_claim(token: str, secret: str) -> float | None:
     try:
         opened = jwe.decrypt_compact(token, OctKey.import_key(key_of(secret)), algorithms=_ALGORITHMS)
         return float(json.loads(opened.plaintext or b"")["exp"])
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

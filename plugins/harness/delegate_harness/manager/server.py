@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import anyio
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from delegate_core.development.bounded import BoundedConnection, Bounds, configured
 from delegate_core.development.dating import dated
 from delegate_core.development.serving import GuestServer, listen
 
@@ -29,6 +28,9 @@ __all__ = ["EmbeddedManager"]
 
 _SILENT = logging.getLogger(f"{__name__}.connection")
 _SILENT.disabled = True
+
+_BOUNDS = Bounds(connections=1024, body=64 * 1024 * 1024, idle_time=75.0)
+"""A runner sends whole logs and results, and keeps its connections as it does with a real server."""
 
 
 class EmbeddedManager:
@@ -91,7 +93,11 @@ class EmbeddedManager:
             listener = stack.enter_context(listen(self._port))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             group = await stack.enter_async_context(anyio.create_task_group())
-            server = GuestServer(_config(dated(build_app(self._parts), self.state.clock)))
+            server = GuestServer(
+                configured(
+                    dated(build_app(self._parts), self.state.clock), _BOUNDS, connection=_Connection, date_header=False
+                )
+            )
             group.start_soon(server.serve, [listener])
             group.start_soon(self._tick)
             stack.callback(group.cancel_scope.cancel)
@@ -157,20 +163,7 @@ class EmbeddedManager:
             self.state.tick()
 
 
-def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=_Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        date_header=False,
-        server_header=False,
-        timeout_keep_alive=75,
-    )
-
-
-class _Connection(H11Protocol):
+class _Connection(BoundedConnection):
     """uvicorn's connection, which also lets a call break it: ASGI has no word for that.
 
     It is silenced here, since uvicorn's own settings for that change the loggers of the whole process.
