@@ -100,7 +100,8 @@ def _answered(app: ASGIApp, data: bytes, headers: Mapping[str, str]) -> int:
         "path": route or "/",
         "raw_path": route.encode("latin-1"),
         "root_path": "",
-        "query_string": query.encode("latin-1"),
+        # h11 refuses a target with anything else before an application sees it.
+        "query_string": bytes(sign for sign in query.encode("latin-1") if 0x20 < sign < 0x7F),
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
