@@ -26,8 +26,6 @@ _BOUNDS = Bounds(body=_LONGEST_FILE + 64 * 1024)
 _AT_ONCE = 10.0
 """Seconds for what is there already."""
 
-_LONGEST_WAIT = 7 * 24 * 3600.0
-
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -76,10 +74,10 @@ def _guarded(call: Endpoint, token: str) -> Endpoint:
 
 
 def _seconds(request: Request, name: str) -> float:
-    """How long the caller wants to wait; raises ValueError."""
+    """How long the caller wants to wait, ``inf`` for ever; raises ValueError."""
     seconds = float(request.query_params.get(name, "0"))
-    if not 0 <= seconds <= _LONGEST_WAIT:
-        raise ValueError(f"{name} must be 0 to {_LONGEST_WAIT:,.0f} seconds")
+    if not seconds >= 0:
+        raise ValueError(f"{name} must be 0 seconds or more, or inf")
     return seconds
 
 
