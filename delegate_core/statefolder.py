@@ -17,8 +17,18 @@ import platformdirs
 from delegate_core import removal, workfolder
 from delegate_core.errors import StateError
 
-__all__ = ["JOURNAL_FILE", "LOG_FOLDERS", "StateFolder", "default_state_folder", "state_folder"]
+__all__ = [
+    "DEVELOPMENT",
+    "JOURNAL_FILE",
+    "LOG_FOLDERS",
+    "StateFolder",
+    "default_state_folder",
+    "state_folder",
+    "state_folders",
+]
 
+DEVELOPMENT = "delegate-dev-"
+"""Beginning of the names of state folders of runners beside a development server, among the temporary files."""
 JOURNAL_FILE = "journal.sqlite"
 TASK_FOLDERS = "tasks"
 LOG_FOLDERS = "logs"
@@ -191,6 +201,11 @@ def state_folder(backend: str, name: str) -> Path:
     """``$XDG_STATE_HOME/delegate/<backend>/<name>``."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "runner"
     return Path(platformdirs.user_state_path("delegate")) / backend / safe
+
+
+def state_folders() -> list[Path]:
+    """The folders in that place that there are, of whatever backend and name."""
+    return sorted(folder for folder in Path(platformdirs.user_state_path("delegate")).glob("*/*") if folder.is_dir())
 
 
 def _folder_name(stream: str) -> str:

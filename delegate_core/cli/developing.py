@@ -23,6 +23,7 @@ from delegate_core.errors import DelegateError
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.plugins import backend_module
 from delegate_core.settings import RunnerSettings, find_file, load
+from delegate_core.statefolder import DEVELOPMENT
 
 __all__ = ["develop", "development_server", "runner_beside", "serving"]
 
@@ -61,8 +62,10 @@ def develop(
             raise ended
 
     async def run_beside() -> None:
-        with tempfile.TemporaryDirectory(prefix="delegate-dev-") as state:
-            console = open_console(settings.console, sys.stdout, environ=os.environ, task_lines=task_logs)
+        with tempfile.TemporaryDirectory(prefix=DEVELOPMENT) as state:
+            console = open_console(
+                settings.console, sys.stdout, environ=os.environ, keys=sys.stdin, task_lines=task_logs
+            )
             recording = Recording(settings, console, task_logs=task_logs)
             runner = runner_beside(
                 module,

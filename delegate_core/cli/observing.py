@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from delegate_core.console.view import Rates, ShownLine
 from delegate_core.runner import Runner
 from delegate_core.runner.snapshot import Snapshot
 from delegate_core.settings import RunnerSettings
-from delegate_core.status import Access, Activity, Bind, Metrics, Source, StatusFile, StatusServer, parse_bind
+from delegate_core.status import (
+    Access,
+    Activity,
+    Bind,
+    Meter,
+    Metrics,
+    Pickups,
+    Source,
+    StatusFile,
+    StatusServer,
+    parse_bind,
+)
 
 __all__ = ["Observation"]
 
@@ -18,7 +30,7 @@ _OFF = "off"
 
 
 class Observation:
-    """Observes one runner and serves what it sees.
+    """Observes one runner, serves what it sees, and is the memory of its live view.
 
     Args:
         settings: say where, and who may look.
@@ -40,13 +52,25 @@ class Observation:
         self._access = Access(user=settings.status_user, password=settings.status_password.get_secret_value())
         self._runner: Runner | None = None
         self._activity = Activity()
+        self._meter = Meter()
         self._metrics = Metrics(backend, self._snapshot)
         self._file = StatusFile(self._access.token)
 
     @property
     def plugins(self) -> tuple[object, ...]:
-        """Give these to the runner; none where nothing is served."""
-        return (self._activity, self._metrics, self._file) if self._bind is not None else ()
+        """Give these to the runner."""
+        seen = (self._activity, self._meter)
+        if self._bind is None:
+            return (*seen, Pickups(self._meter.picked_up))
+        return (*seen, Pickups(self._meter.picked_up, self._metrics.picked_up), self._metrics, self._file)
+
+    def lines(self, task_id: str, start: int) -> Sequence[ShownLine]:
+        """The last lines of a task's log, from this number on."""
+        return self._activity.lines(task_id, start)
+
+    def rates(self) -> Rates:
+        """How fast things have gone lately."""
+        return self._meter.rates()
 
     def _snapshot(self) -> Snapshot | None:
         return self._runner.snapshot() if self._runner is not None else None
@@ -65,6 +89,7 @@ class Observation:
         source = Source(
             runner=runner,
             activity=self._activity,
+            meter=self._meter,
             metrics=self._metrics,
             access=self._access,
             settings=lambda: self._settings_shown(runner),

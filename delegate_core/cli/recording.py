@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from delegate_core.console import Console, FileConsole, open_log_file
+from delegate_core.console.view import Memory
 from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings
 
@@ -36,11 +37,11 @@ class Recording:
         return (self._console,) if self._file is None else (self._console, self._file)
 
     @asynccontextmanager
-    async def kept(self, runner: Runner) -> AsyncIterator[None]:
-        """Write and show while the runner runs in the body."""
+    async def kept(self, runner: Runner, memory: Memory | None = None) -> AsyncIterator[None]:
+        """Write and show while the runner runs in the body; who remembers its tasks' lines helps a live view."""
         root, handlers = logging.getLogger(), [console.handler for console in self.consoles]
         for console in self.consoles:
-            console.attach(runner)
+            console.attach(runner, memory)
             console.handler.addFilter(runner.record_filter)
         self.set_levels(runner)
         logging.captureWarnings(True)
@@ -63,6 +64,10 @@ class Recording:
             return
         async with self._file.show(), self._console.show():
             yield
+
+    def release(self) -> None:
+        """Give the terminal back now, since the process ends without leaving `kept`. From any thread."""
+        self._console.release()
 
     def reopen(self) -> None:
         """Begin a new file where the present one was moved away."""

@@ -23,6 +23,7 @@ from delegate_core.cli.recording import Recording
 from delegate_core.cli.reloading import Reloading
 from delegate_core.cli.takeover import await_folder
 from delegate_core.console import open_console
+from delegate_core.console.view import Memory
 from delegate_core.control import ControlServer
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
 from delegate_core.markers import hookimpl
@@ -51,14 +52,15 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     loaded = load_all(config, flags, environ)
     remove_from_environment(secret_variables(loaded))
     print_warnings(loaded.warnings)
-    console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, task_lines=task_logs)
+    console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, keys=sys.stdin, task_lines=task_logs)
     recording = Recording(loaded.runner, console, task_logs=task_logs)
     reloading = Reloading(loaded, config, flags, environ, recording)
     observation = Observation(
         loaded.runner, loaded.runner.backend or "", lambda runner: listed(reloading.in_effect(runner))
     )
     control, notifier = ControlServer(reloading.reload), Notifier.of(os.environ)
-    runner = make_runner(loaded, *recording.consoles, control, notifier, *observation.plugins)
+    farewell = _Farewell(loaded.runner.grace, recording.release)
+    runner = make_runner(loaded, farewell, *recording.consoles, control, notifier, *observation.plugins)
     runner.secrecy.add(*secret_values(loaded, environ))
     await_folder(runner.state_dir, loaded.runner)
 
@@ -77,8 +79,8 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
 class _Farewell:
     """Leaves in spite of async handlers that go on although they were cancelled: nothing can end them."""
 
-    def __init__(self, grace: float) -> None:
-        self._timer = threading.Timer(grace + _PATIENCE, _leave_now, [_DEAF])
+    def __init__(self, grace: float, release: Callable[[], None]) -> None:
+        self._timer = threading.Timer(grace + _PATIENCE, _leave_now, [_DEAF, release])
         self._timer.daemon = True
 
     @hookimpl
@@ -88,10 +90,10 @@ class _Farewell:
             self._timer.start()
 
 
-def _leave_now(why: str) -> None:
+def _leave_now(why: str, release: Callable[[], None]) -> None:
     """Leave although a task has not ended. The marks of its processes are in the journal for the next start."""
-    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
-    sys.stderr.write(f"{show_cursor}delegate: {why}\n")
+    release()
+    sys.stderr.write(f"delegate: {why}\n")
     sys.stderr.flush()
     os._exit(DrainIncomplete.exit_code)
 
@@ -111,13 +113,13 @@ async def _run_controlled(
     runner: Runner, recording: Recording, observation: Observation, control: ControlServer, reloading: Reloading
 ) -> None:
     async with observation.serving(runner), control.serving(runner):
-        await run_runner(runner, recording, reloading)
+        await run_runner(runner, recording, reloading, observation)
 
 
 async def run_observed(runner: Runner, recording: Recording, observation: Observation) -> None:
     """Run a runner under its consoles, with its status served."""
     async with observation.serving(runner):
-        await run_runner(runner, recording)
+        await run_runner(runner, recording, memory=observation)
 
 
 def make_runner(loaded: AllSettings, *observers: object) -> Runner:
@@ -125,11 +127,10 @@ def make_runner(loaded: AllSettings, *observers: object) -> Runner:
     backend = contribution(loaded.module, "create_backend", settings=loaded.backend)
     if backend is None:
         raise PluginError(f"{loaded.module.__name__} is no backend: it does not implement create_backend")
-    farewell = _Farewell(loaded.runner.grace)
     return Runner(
         backend,
         settings=loaded.runner,
-        plugins=[farewell, *observers],
+        plugins=[*observers],
         installed=True,
         engine_settings={name: engine.settings for name, engine in loaded.engines.items()},
     )
@@ -168,11 +169,13 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def run_runner(runner: Runner, recording: Recording, reloading: Reloading | None = None) -> None:
+async def run_runner(
+    runner: Runner, recording: Recording, reloading: Reloading | None = None, memory: Memory | None = None
+) -> None:
     """Run a runner, its log kept; the first signal drains, the second cancels, the third leaves; SIGHUP reloads."""
     ended: DelegateError | None = DrainIncomplete(_LEFT)
-    async with recording.kept(runner), anyio.create_task_group() as group:
-        group.start_soon(_heed_signals, runner, group.cancel_scope)
+    async with recording.kept(runner, memory), anyio.create_task_group() as group:
+        group.start_soon(_heed_signals, runner, recording.release, group.cancel_scope)
         if reloading is not None:
             group.start_soon(_heed_hangups, runner, reloading)
         try:
@@ -185,7 +188,7 @@ async def run_runner(runner: Runner, recording: Recording, reloading: Reloading 
         raise ended
 
 
-async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
+async def _heed_signals(runner: Runner, release: Callable[[], None], scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         answers = iter([runner.drain, runner.stop])
         async for received in signals:
@@ -193,7 +196,7 @@ async def _heed_signals(runner: Runner, scope: anyio.CancelScope) -> None:
             if answer is None:
                 _log.warning("%s again: leaving now; the journal keeps what is not settled", received.name)
                 scope.cancel()
-                threading.Timer(_FAREWELL, _leave_now, [_LEFT]).start()
+                threading.Timer(_FAREWELL, _leave_now, [_LEFT, release]).start()
                 return
             answer(f"received {received.name}")
 

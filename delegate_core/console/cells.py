@@ -11,20 +11,19 @@ from typing import Final, Literal
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from delegate_core.console.palette import BAD, FAINT, GOOD, ODD, WARN
 from delegate_core.console.visible import visible
 
-__all__ = ["DIM", "OUTCOMES", "bar", "cell", "join", "rule", "spread"]
-
-DIM: Final = "dim"
+__all__ = ["OUTCOMES", "bar", "cell", "join", "rule", "spread"]
 
 OUTCOMES: Final = {
-    "succeeded": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "timed_out": ("◷", "yellow"),
-    "cancelled": ("⊘", "magenta"),
-    "rejected": ("⊝", "yellow"),
+    "succeeded": ("✓", GOOD),
+    "failed": ("✗", BAD),
+    "timed_out": ("◷", WARN),
+    "cancelled": ("⊘", ODD),
+    "rejected": ("⊝", WARN),
 }
-"""Sign and colour of each outcome. The sixteen named colours are the terminal's own: legible on light and on dark."""
+"""Sign and colour of each outcome."""
 
 
 def cell(text: str, width: int, style: str = "", align: Literal["left", "right"] = "left") -> Text:
@@ -59,12 +58,12 @@ def spread(left: Text, right: Text, width: int) -> Text:
 
 def rule(title: str, note: str, width: int) -> Text:
     """A section's title, on a line across the view."""
-    line = Text.assemble(("── ", DIM), (title, "bold"), (f" {note}" if note else "", DIM), " ", no_wrap=True)
-    return line.append("─" * max(0, width - line.cell_len), DIM)
+    line = Text.assemble(("── ", FAINT), (title, "bold"), (f" {note}" if note else "", FAINT), " ", no_wrap=True)
+    return line.append("─" * max(0, width - line.cell_len), FAINT)
 
 
 def bar(part: float, whole: float, width: int, style: str) -> Text:
     """How much of the whole is used: heavy against light, so that it needs no colour. Full means all of it."""
     share = min(1.0, max(0.0, part / whole)) if whole > 0 else 0.0
     full = int(share * width) or (1 if share else 0)
-    return Text.assemble(("━" * full, style), ("─" * (width - full), DIM), no_wrap=True)
+    return Text.assemble(("━" * full, style), ("─" * (width - full), FAINT), no_wrap=True)

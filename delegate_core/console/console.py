@@ -13,6 +13,7 @@ from delegate_core.console.lines import LineConsole
 from delegate_core.console.plain import plain_line
 
 if TYPE_CHECKING:
+    from delegate_core.console.view import Memory
     from delegate_core.runner import Runner
 
 __all__ = ["Console", "Kind", "open_console"]
@@ -38,11 +39,14 @@ class Console(Protocol):
     def handler(self) -> logging.Handler:
         """Shows the runner's own log records between the rest. It has no level: the logger's counts."""
 
-    def attach(self, runner: Runner) -> None:
-        """Say whose state is shown. Call it before `show`."""
+    def attach(self, runner: Runner, memory: Memory | None = None) -> None:
+        """Say whose state is shown, and who remembers rates and what tasks print. Call it before `show`."""
 
     def show(self) -> AbstractAsyncContextManager[None]:
         """Be inside while the runner runs. At the end everything is written, and a summary."""
+
+    def release(self) -> None:
+        """Give the terminal back now, since the process ends without leaving `show`. From any thread."""
 
 
 def open_console(
@@ -50,6 +54,7 @@ def open_console(
     stream: TextIO,
     *,
     environ: Mapping[str, str],
+    keys: TextIO | None = None,
     task_lines: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Console:
@@ -58,7 +63,8 @@ def open_console(
     Args:
         kind: ``auto`` is ``live`` where the stream is a terminal that can show it, and no CI system reads it.
         stream: where to write. It is written to in a thread, so that a stopped terminal never stops the runner.
-        environ: ``TERM``, ``CI`` and ``NO_COLOR`` count.
+        environ: ``TERM``, ``COLORTERM``, ``CI`` and ``NO_COLOR`` count.
+        keys: the live view reads keys from this stream if it is a terminal.
         task_lines: also print each line that a task prints; the live view shows the last one anyway.
         clock: seconds since 1970.
     """
@@ -66,15 +72,11 @@ def open_console(
     if chosen == "live":
         from delegate_core.console.live import LiveConsole  # noqa: PLC0415 - rich is loaded only where it is needed
 
-        return LiveConsole(stream, clock=clock, colour=not environ.get("NO_COLOR"))
+        return LiveConsole(stream, environ, keys=keys, clock=clock)
     line = json_line if chosen == "json" else plain_line
     return LineConsole(stream, line, task_lines=task_lines, clock=clock)
 
 
 def _automatic(stream: TextIO, environ: Mapping[str, str]) -> Literal["live", "plain"]:
-    capable = environ.get("TERM", "dumb") != "dumb" and _speaks_unicode(stream)
+    capable = environ.get("TERM", "dumb") != "dumb"
     return "live" if capable and not environ.get("CI") and stream.isatty() else "plain"
-
-
-def _speaks_unicode(stream: TextIO) -> bool:
-    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")

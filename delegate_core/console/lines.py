@@ -24,6 +24,7 @@ from delegate_core.console.outlet import Outlet, Stream
 from delegate_core.markers import hookimpl
 
 if TYPE_CHECKING:
+    from delegate_core.console.view import Memory
     from delegate_core.logs import LogLine
     from delegate_core.model import Task, TaskResult
     from delegate_core.runner import Runner
@@ -60,10 +61,14 @@ class LineConsole:
         self._whose = Concern()
         self.handler = RecordHandler(self._tell)
 
-    def attach(self, runner: Runner) -> None:
+    def attach(self, runner: Runner, memory: Memory | None = None) -> None:
         """Say whose lines these are, and whose summary is printed at the end."""
+        del memory  # lines come as they are printed
         self._runner = runner
         self._whose = Concern(runner.name, runner.backend_name)
+
+    def release(self) -> None:
+        """It holds no terminal."""
 
     @asynccontextmanager
     async def show(self) -> AsyncIterator[None]:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from delegate_core.console.cells import DIM, OUTCOMES, bar, cell, join
+from delegate_core.console.cells import OUTCOMES, bar, cell, join
 from delegate_core.console.durations import duration, time_of_day
 from delegate_core.console.events import LogEvent, TaskFinished
-from delegate_core.console.visible import abbreviated, uncoloured, visible
+from delegate_core.console.palette import BAD, BUSY, FAINT, WARN
+from delegate_core.console.steps import progress, strip
+from delegate_core.console.visible import abbreviated, last_state, visible
 
 if TYPE_CHECKING:
     from delegate_core.runner.snapshot import RunningTask
 
-__all__ = ["record_rows", "result_rows", "running_rows"]
+__all__ = ["WIDE", "Window", "record_rows", "result_rows", "running_rows"]
 
 _DURATION: Final = 7
 _BAR: Final = 8
@@ -25,11 +27,38 @@ _CLOCK: Final = 8
 _LEVEL: Final = 8
 _OUTCOME: Final = 11
 _INDENT: Final = " "
-_WIDE: Final = 120
-"""Cells from which on ids are shown in full, and times of day."""
+_CURSOR: Final = "▸"
+
+WIDE: Final = 120
+"""Cells from which on ids are shown in full, times of day, and each step."""
+
+_STEP_CELLS: Final = 24
+"""Most cells of a row that its steps take."""
 
 _ORDINARY: Final = 0.8
 """Share of its timeout that a task may use without being remarkable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which of many rows are shown: as many as there is room for, with the selected one among them.
+
+    Args:
+        first: index of the first one.
+        end: index behind the last one.
+    """
+
+    first: int
+    end: int
+
+    @classmethod
+    def on(cls, count: int, rows: int, selected: int | None) -> Window:
+        """Of so many, in so many rows; the selected one is in the middle, as far as that goes."""
+        if count <= rows:
+            return cls(0, count)
+        middle = (selected or 0) - rows // 2
+        first = min(max(0, middle), count - rows)
+        return cls(first, first + rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +70,7 @@ class _Columns:
 
     @classmethod
     def of(cls, tasks: Sequence[RunningTask | TaskFinished], width: int) -> _Columns:
-        wide = width >= _WIDE
+        wide = width >= WIDE
         shown = [(len(task.type), len(task.title or task.id)) for task in tasks]
         longest_type, longest_name = max(s[0] for s in shown), max(s[1] for s in shown)
         titled = any(task.title for task in tasks)
@@ -52,65 +81,75 @@ class _Columns:
         if task.title:
             return cell(task.type, self.type, "bold"), cell(task.title, self.name)
         short = abbreviated(visible(task.id), self.name)
-        return cell(task.type, self.type, "bold"), cell(short, self.name, DIM)
+        return cell(task.type, self.type, "bold"), cell(short, self.name, FAINT)
 
 
 def _within(wanted: int, least: int, most: int) -> int:
     return min(max(wanted, least), most)
 
 
-def running_rows(tasks: Sequence[RunningTask], width: int, rows: int) -> list[Text]:
-    """The tasks that have run longest, and in the last row how many more there are."""
+def running_rows(tasks: Sequence[RunningTask], width: int, rows: int, selected: str = "") -> list[Text]:
+    """As many as there is room for, the selected one among them, and in the last row how many more there are."""
+    if not tasks:
+        return []
     fits = len(tasks) <= rows
-    shown = tasks if fits else tasks[: rows - 1]
-    columns = _Columns.of(tasks[: max(1, rows)], width) if tasks else _Columns(0, 0)
-    lines = [_running_row(task, columns, width) for task in shown]
-    return lines if fits else [*lines, _more(tasks[rows - 1 :], width)]
+    window = Window.on(len(tasks), rows if fits else max(1, rows - 1), _index(tasks, selected))
+    shown = tasks[window.first : window.end]
+    columns = _Columns.of(shown, width)
+    lines = [_chosen(_running_row(task, columns, width), width, chosen=task.id == selected) for task in shown]
+    return lines if fits or rows < 2 else [*lines, _more(tasks, window, width)]
+
+
+def _index(tasks: Sequence[RunningTask | TaskFinished], selected: str) -> int | None:
+    return next((at for at, task in enumerate(tasks) if task.id == selected), None) if selected else None
+
+
+def _chosen(line: Text, width: int, *, chosen: bool) -> Text:
+    """The row that the cursor is on: seen without colours, and on any background."""
+    if not chosen:
+        return line
+    marked = Text.assemble((_CURSOR, "bold"), line[1:], no_wrap=True)
+    marked.pad_right(max(0, width - marked.cell_len))
+    marked.stylize("reverse")
+    return marked
 
 
 def _running_row(task: RunningTask, columns: _Columns, width: int) -> Text:
     elapsed = "waiting" if task.elapsed is None else duration(task.elapsed)
     left = join(
         *columns.cells(task),
-        cell(elapsed, _DURATION, "" if task.elapsed is not None else DIM, "right"),
-        _progress(task),
-        cell(duration(task.timeout), _DURATION, DIM),
+        cell(elapsed, _DURATION, "" if task.elapsed is not None else FAINT, "right"),
+        _time_used(task),
+        cell(duration(task.timeout), _DURATION, FAINT),
     )
-    return _filled(left, _steps(task) + _last_line(task.last_line), width, DIM)
+    if task.steps and width >= WIDE:
+        left = join(left, strip(task.steps, _STEP_CELLS))
+    steps = f"{progress(task.steps)} " if task.steps else ""
+    return _filled(left, steps + last_state(task.last_line), width, FAINT)
 
 
-def _steps(task: RunningTask) -> str:
-    """How many of its steps are over."""
-    if not task.steps:
-        return ""
-    over = sum(step.status not in {"pending", "running"} for step in task.steps)
-    return f"{over}/{len(task.steps)} "
-
-
-def _progress(task: RunningTask) -> Text:
+def _time_used(task: RunningTask) -> Text:
     """How much of its timeout a task has used."""
     if task.cancelling:
-        return cell("ending", _BAR, "yellow")
+        return cell("ending", _BAR, WARN)
     used = (task.elapsed or 0.0) / task.timeout if task.timeout > 0 else 0.0
-    return bar(used, 1.0, _BAR, "cyan" if used < _ORDINARY else "yellow")
+    return bar(used, 1.0, _BAR, BUSY if used < _ORDINARY else WARN)
 
 
-def _last_line(text: str) -> str:
-    """What a terminal would show of it: of a progress bar drawn over and over, its last state."""
-    return uncoloured(text).rstrip("\r").rpartition("\r")[2].strip()
-
-
-def _more(tasks: Sequence[RunningTask], width: int) -> Text:
-    types = Counter(task.type for task in tasks).most_common()
+def _more(tasks: Sequence[RunningTask], window: Window, width: int) -> Text:
+    hidden = [*tasks[: window.first], *tasks[window.end :]]
+    types = Counter(task.type for task in hidden).most_common()
     kinds = ", ".join(f"{number:,} {visible(name)}" for name, number in types)
-    return cell(f"{_INDENT}… and {len(tasks):,} more: {kinds}", width, DIM)
+    above = f" ({window.first:,} above)" if window.first else ""
+    return cell(f"{_INDENT}… and {len(hidden):,} more{above}: {kinds}", width, FAINT)
 
 
-def result_rows(results: Sequence[TaskFinished], width: int, rows: int) -> list[Text]:
-    """The latest results."""
-    shown = results[:rows]
+def result_rows(results: Sequence[TaskFinished], width: int, rows: int, selected: str = "") -> list[Text]:
+    """The latest results, or those around the selected one."""
+    window = Window.on(len(results), rows, _index(results, selected))
+    shown = results[window.first : window.end]
     columns = _Columns.of(shown, width) if shown else _Columns(0, 0)
-    return [_result_row(result, columns, width) for result in shown]
+    return [_chosen(_result_row(result, columns, width), width, chosen=result.id == selected) for result in shown]
 
 
 def _result_row(result: TaskFinished, columns: _Columns, width: int) -> Text:
@@ -120,8 +159,8 @@ def _result_row(result: TaskFinished, columns: _Columns, width: int) -> Text:
         cell(duration(result.duration), _DURATION, align="right"),
         cell(f"{sign} {result.outcome.replace('_', ' ')}", _OUTCOME, colour),
     ]
-    if width >= _WIDE:
-        cells.insert(0, cell(time_of_day(result.time), _CLOCK, DIM))
+    if width >= WIDE:
+        cells.insert(0, cell(time_of_day(result.time), _CLOCK, FAINT))
     return _filled(join(*cells), result.error, width, "")
 
 
@@ -131,8 +170,8 @@ def record_rows(records: Sequence[LogEvent], width: int, rows: int) -> list[Text
 
 
 def _record_row(record: LogEvent, width: int) -> Text:
-    style = "yellow" if record.level == "warning" else "red"
-    left = join(cell(time_of_day(record.time), _CLOCK, DIM), cell(record.level, _LEVEL, style))
+    style = WARN if record.level == "warning" else BAD
+    left = join(cell(time_of_day(record.time), _CLOCK, FAINT), cell(record.level, _LEVEL, style))
     return _filled(left, " ".join(record.message.split()), width, "")
 
 

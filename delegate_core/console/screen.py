@@ -1,10 +1,13 @@
-"""A view drawn over and over in a terminal."""
+"""A view drawn over and over in a terminal, and the keys that are pressed there."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import IO, Final, TextIO, cast
 
 import anyio
@@ -12,18 +15,28 @@ from rich.console import Console as Terminal
 from rich.console import ConsoleDimensions
 from rich.live import Live
 
+from delegate_core.beside import beside
+from delegate_core.console.keyboard import Keyboard
 from delegate_core.console.lines import PATIENCE
+from delegate_core.console.look import Look, press
 from delegate_core.console.outlet import Outlet
-from delegate_core.console.render import render
+from delegate_core.console.palette import ability, ascii_only
+from delegate_core.console.render import page_rows, render
 from delegate_core.console.view import View
 
 __all__ = ["Screen"]
 
+_LEAST: Final = 0.1
+"""Seconds from one drawing to the next, at least: while keys are pressed, ten a second."""
+
 _BETWEEN_FRAMES: Final = 0.5
-"""Seconds from one drawing to the next, at least: quick enough for a person, and calm."""
+"""The same where no key is pressed: quick enough for a person, and calm."""
 
 _QUIET: Final = 0.5
 """Seconds that a view without tasks waits on top for something to happen."""
+
+_HIDE_CURSOR: Final = "\x1b[?25l"
+_SHOW_CURSOR: Final = "\x1b[?25h"
 
 
 class Screen:
@@ -38,23 +51,35 @@ class Screen:
 
     Args:
         stream: the terminal.
-        colour: whether to use colours; bold and dim are used anyway.
+        environ: ``TERM``, ``COLORTERM`` and ``NO_COLOR`` say what it can show; bold and reverse are used anyway.
+        keys: read keys from this stream if it is a terminal.
     """
 
-    def __init__(self, stream: TextIO, *, colour: bool = True) -> None:
+    def __init__(self, stream: TextIO, environ: Mapping[str, str], keys: TextIO | None = None) -> None:
+        can = ability(stream, environ)
         self._stream = stream
         self._outlet = Outlet(stream)
         self._terminal = Terminal(
-            file=cast("IO[str]", _Frames(self._outlet)),
+            file=cast("IO[str]", _Frames(self._outlet, unicode=can.unicode)),
             force_terminal=True,
             force_interactive=True,
-            color_system="standard",
-            no_color=not colour,
+            color_system="256" if can.indexed else "standard",
+            no_color=not can.colour,
+            theme=can.theme,
             legacy_windows=False,
             highlight=False,
         )
         self._size = ConsoleDimensions(0, 0)
+        self._stale = False
+        self._view: View | None = None
+        self._keyboard: Keyboard | None = None
+        self._keys = _descriptor_of(keys)
+        self.look = Look(keys=self._keys is not None)
+        """What the person in front of it looks at."""
         self._happened = anyio.Event()
+        self._pressed = anyio.Event()
+        self._turned = anyio.Event()
+        self._left = anyio.Event()
 
     def happened(self) -> None:
         """Something has: draw soon."""
@@ -64,21 +89,14 @@ class Screen:
         """Write a text below all that was drawn."""
         self._outlet.write(text)
 
-    def open(self) -> Live:
-        """To be entered while it is drawn; the view is cleared at the end."""
+    @asynccontextmanager
+    async def showing(self, view: Callable[[Look], View]) -> AsyncIterator[None]:
+        """Draw a view over and over while the body runs, and clear it at the end. Keys are read meanwhile."""
         self._measure()
-        return Live(console=self._terminal, auto_refresh=False, transient=True, vertical_overflow="crop")
-
-    async def draw(self, live: Live, view: Callable[[], View]) -> None:
-        """Draw at most twice a second, and nothing while the last frame is unwritten. Ends by cancellation.
-
-        Error handling: writing never fails, see `Outlet`. A defect of the drawing ends it, and nothing else.
-        """
-        try:
-            while True:
-                await self._draw_once(live, view())
-        except Exception as error:  # noqa: BLE001 - whatever is shown goes on unseen
-            self._outlet.write(f"the live view is off, it failed with {error!r}\n")
+        live = Live(console=self._terminal, auto_refresh=False, transient=True, vertical_overflow="crop")
+        with self._reading(), live:
+            async with beside(partial(self._draw, live, view)):
+                yield
 
     def print_view(self, view: View) -> None:
         """Draw it once, to stay."""
@@ -90,23 +108,98 @@ class Screen:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._outlet.settle, PATIENCE)
 
+    async def left(self) -> None:
+        """Wait until somebody has pressed the key for leaving."""
+        await self._left.wait()
+
+    async def turned(self) -> None:
+        """Wait until another page, or another task, is looked at."""
+        await self._turned.wait()
+
+    def release(self) -> None:
+        """Give the terminal back now, since the program ends without leaving `showing`. From any thread."""
+        if self._keyboard is not None:
+            self._keyboard.release()
+
+    # ------------------------------------------------------------------ drawing
+
+    async def _draw(self, live: Live, view: Callable[[Look], View]) -> None:
+        """Draw twice a second, and soon after a key; nothing while the last frame is unwritten. Ends by cancellation.
+
+        Error handling: writing never fails, see `Outlet`. A defect of the drawing ends it, and nothing else.
+        """
+        try:
+            while True:
+                self._view = view(self.look)
+                await self._draw_once(live, self._view)
+        except Exception as error:  # noqa: BLE001 - whatever is shown goes on unseen
+            self.release()
+            self._outlet.write(f"the live view is off, it failed with {error!r}\n")
+
     async def _draw_once(self, live: Live, view: View) -> None:
-        self._happened = anyio.Event()
-        if self._outlet.idle:
+        self._happened, self._pressed = anyio.Event(), anyio.Event()
+        if self._outlet.idle and self._is_in_front():
             self._measure()
-            live.update(render(view, *self._size), refresh=True)
-        await anyio.sleep(_BETWEEN_FRAMES)
-        if not view.snapshot.running:
+            live.update(render(view, *self._size, self.look), refresh=True)
+        await anyio.sleep(_LEAST)
+        with anyio.move_on_after(_BETWEEN_FRAMES - _LEAST):
+            await self._pressed.wait()
+        if not view.snapshot.running and not self._pressed.is_set():
             with anyio.move_on_after(_QUIET):
                 await self._happened.wait()
 
     def _measure(self) -> None:
         """Follow the terminal's size. A narrower one has wrapped what it showed, so that is cleared."""
         size = _size_of(self._stream)
-        if size != self._size:
+        if size != self._size or self._stale:
             if self._size != (0, 0):
                 self._terminal.clear()
+            self._stale = False
             self._size = self._terminal.size = size
+
+    # ------------------------------------------------------------------ keys
+
+    def _reading(self) -> AbstractContextManager[None]:
+        if self._keys is None:
+            return nullcontext()
+        loop = asyncio.get_running_loop()
+
+        def wake(key: str) -> None:
+            with suppress(RuntimeError):  # the loop has just been closed
+                loop.call_soon_threadsafe(self._press, key)
+
+        self._keyboard = Keyboard(
+            self._keys,
+            wake,
+            continued=partial(wake, "redraw"),
+        )
+        return self._keyboard.reading()
+
+    def _is_in_front(self) -> bool:
+        """What runs behind the shell does not draw over it."""
+        return self._keyboard is None or self._keyboard.is_in_front
+
+    def _press(self, key: str) -> None:
+        """A key was pressed. When the program goes on after a stop, that counts as one for drawing all anew."""
+        if key == "redraw":
+            self._stale = True
+        elif self._view is not None:
+            before, self.look = self.look, press(self.look, key, self._view, page_rows(self._size.height))
+            if (before.page, before.selected) != (self.look.page, self.look.selected):
+                self._turned.set()
+                self._turned = anyio.Event()
+            if self.look.left:
+                self._left.set()
+        self._pressed.set()
+        self._happened.set()
+
+
+def _descriptor_of(stream: TextIO | None) -> int | None:
+    """Of a terminal; None of anything else."""
+    try:
+        return stream.fileno() if stream is not None and stream.isatty() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _size_of(stream: TextIO) -> ConsoleDimensions:
@@ -119,15 +212,22 @@ def _size_of(stream: TextIO) -> ConsoleDimensions:
 
 
 class _Frames(io.TextIOBase):
-    """Where rich writes: each of its texts is a whole frame."""
+    """Where rich writes: each of its texts is a whole frame.
+
+    The cursor is hidden while it goes to and fro, and never between frames: who is killed, with no last word, leaves a
+    terminal that has one.
+    """
 
     encoding = "utf-8"
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, outlet: Outlet, *, unicode: bool) -> None:
         self._outlet = outlet
+        self._unicode = unicode
 
     def write(self, text: str, /) -> int:
-        self._outlet.write(text)
+        shown = text if self._unicode else ascii_only(text)
+        if shown not in {_HIDE_CURSOR, _SHOW_CURSOR}:
+            self._outlet.write(f"{_HIDE_CURSOR}{shown}{_SHOW_CURSOR}")
         return len(text)
 
     def isatty(self) -> bool:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["abbreviated", "coloured", "uncoloured", "visible"]
+__all__ = ["abbreviated", "coloured", "last_state", "uncoloured", "visible"]
 
 _LONGEST: Final = 2000
 """Characters of one text that are shown; an error may carry a whole log."""
@@ -44,6 +44,11 @@ def _shown(character: str) -> str:
 def uncoloured(text: str) -> str:
     """The text without colour codes. Most build tools print them; they are the one escape worth dropping."""
     return _COLOURS.sub("", text) if "\x1b" in text else text
+
+
+def last_state(text: str) -> str:
+    """A line without colours, as a terminal would show it at last: of a progress bar drawn over and over, its end."""
+    return uncoloured(text).rstrip("\r").rpartition("\r")[2].strip()
 
 
 def coloured(text: str) -> str:

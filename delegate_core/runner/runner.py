@@ -136,6 +136,8 @@ class Runner:
         self._connection: Connection | None = None
         self._outbox: Outbox | None = None
         self._since = self._entered = time.monotonic()
+        self._drained_by: float | None = None
+        """When its drain is over at the latest."""
 
     def _collect_handlers(self, settings: RunnerSettings) -> HandlerRegistry:
         registry, engines = HandlerRegistry(settings.secrets), self._engine_names
@@ -445,6 +447,7 @@ class Runner:
         self.slots.hold(_DRAINING, ending.reason)
         self._enter("draining", ending.reason)
         deadline = anyio.current_time() + self.settings.drain_timeout
+        self._drained_by = time.monotonic() + self.settings.drain_timeout
         async with anyio.create_task_group() as group:
             group.start_soon(self._end_tasks, core, intake, deadline)
             with anyio.move_on_at(deadline):
@@ -552,6 +555,8 @@ class Runner:
             logs_open=core.logs_open if core else 0,
             standing=self._standing(now, since_contact),
             maintenance=self._upkeep.maintenance,
+            drain_left=None if self._drained_by is None else max(0.0, self._drained_by - now),
+            problems=tuple(self.plugins.problems),
         )
 
     def _standing(self, now: float, since_contact: float | None) -> Standing:

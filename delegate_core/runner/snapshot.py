@@ -59,3 +59,7 @@ class Snapshot:
     standing: Standing = field(default_factory=Standing)
     """How it stands, in a word."""
     maintenance: Maintenance | None = None
+    drain_left: float | None = None
+    """Seconds that are left of a drain; None where none is under way."""
+    problems: tuple[str, ...] = ()
+    """Plugins that were left out, and why."""

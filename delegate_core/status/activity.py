@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from delegate_core.console.events import LogEvent, RecordHandler
+from delegate_core.console.view import ShownLine
 from delegate_core.logs import LogLine
 from delegate_core.markers import hookimpl
 from delegate_core.model import Event, StepReport, Task, TaskResult, with_event
 
-__all__ = ["Activity", "ShownLine", "ShownTask"]
+__all__ = ["Activity", "ShownTask"]
 
 _RECENT: Final = 100
 _RECORDS: Final = 250
@@ -23,17 +24,6 @@ _RECORDS: Final = 250
 _TAIL_LINES: Final = 500
 _TAIL_BYTES: Final = 64 * 1024
 """What is kept of a task's log for who looks at it now; all of it is in the spool."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownLine:
-    """A line of a task's log. ``number`` counts all lines of the task, whatever its step, from 0."""
-
-    number: int
-    time: float
-    stream: str
-    level: str
-    text: str
 
 
 @dataclass(slots=True)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import ValidationError
 
 from delegate_core.console.events import LogEvent, TaskFinished
-from delegate_core.console.view import View
+from delegate_core.console.view import Rates, ShownLine, View
 from delegate_core.errors import DelegateError
+from delegate_core.maintenance import Maintenance
 from delegate_core.model import StepReport
 from delegate_core.runner.snapshot import RunningTask, Snapshot
 from delegate_core.runner.standing import Standing
-from delegate_core.status.report import StatusReport, StepPart, TaskPart
+from delegate_core.status.report import SCHEMA_VERSION, RatesPart, StatusReport, StepPart, TaskPart
 
 __all__ = ["Health", "RemoteStatus", "StatusUnavailable", "target"]
 
@@ -99,10 +101,14 @@ class RemoteStatus:
         Raises:
             StatusUnavailable: it does not say.
         """
+        content = (await self._get("/status.json")).content
         try:
-            return StatusReport.model_validate_json((await self._get("/status.json")).content)
+            report = StatusReport.model_validate_json(content)
         except ValidationError:
-            raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status") from None
+            raise self._not_understood(content) from None
+        if report.schema_version != SCHEMA_VERSION:
+            raise self._not_understood(content)
+        return report
 
     async def warnings(self) -> tuple[LogEvent, ...]:
         """Warnings and errors of its own log, the latest last.
@@ -110,16 +116,16 @@ class RemoteStatus:
         Raises:
             StatusUnavailable: it does not say.
         """
+        content = (await self._get("/log.json")).content
         try:
-            records = (await self._get("/log.json")).json()["records"]
             known = [one.name for one in fields(LogEvent)]
             return tuple(
                 LogEvent(**{name: record[name] for name in known if name in record})
-                for record in records
+                for record in json.loads(content)["records"]
                 if record["level"] in _SHOWN
             )
         except (ValueError, KeyError, TypeError):
-            raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status") from None
+            raise self._not_understood(content) from None
 
     async def health(self, page: Literal["healthz", "readyz"]) -> Health:
         """Whether it is alive, or ready to take a task. Everybody may ask.
@@ -130,24 +136,52 @@ class RemoteStatus:
         reply = await self._ask(f"/{page}")
         text = reply.text.strip()
         if reply.status_code not in {200, 503} or not reply.headers.get("Content-Type", "").startswith("text/plain"):
-            raise StatusUnavailable(f"{self._where.url} serves something else than a runner's status")
+            raise self._not_understood(reply.content)
         return Health(reply.status_code == 200, text)
 
-    async def _get(self, path: str) -> httpx.Response:
-        reply = await self._ask(path)
+    async def lines(self, task_id: str, start: int) -> tuple[ShownLine, ...] | None:
+        """The last lines that a task printed, from this number on; None if the runner knows no such task any more.
+
+        Raises:
+            StatusUnavailable: it does not say.
+        """
+        path = f"/tasks/{quote(task_id, safe='')}/lines"
+        reply = await self._get(path, missing=True, start=start)
+        if reply.status_code == 404:
+            return None
+        try:
+            return tuple(ShownLine(**line) for line in reply.json()["lines"])
+        except (ValueError, KeyError, TypeError):
+            raise self._not_understood(reply.content) from None
+
+    def _not_understood(self, content: bytes) -> StatusUnavailable:
+        """Another program's answer, or that of a runner whose version is another."""
+        try:
+            answer = json.loads(content)
+            schema, version = int(answer["schema_version"]), str(answer["runner"]["version"])
+        except (ValueError, KeyError, TypeError):
+            return StatusUnavailable(f"{self._where.url} serves something else than a runner's status")
+        return StatusUnavailable(
+            f"the runner at {self._where.url} is of version {version} and serves its status in schema {schema}; this "
+            f"delegate reads schema {SCHEMA_VERSION}: use the delegate of that version"
+        )
+
+    async def _get(self, path: str, *, missing: bool = False, **query: int) -> httpx.Response:
+        """An answer of 200, or with ``missing`` also of 404."""
+        reply = await self._ask(path, **query)
         if reply.status_code == 401:
             raise StatusUnavailable(
                 f"{self._where.url} wants a token or a password: set {_TOKEN}, or write http://user:password@host:port"
             )
-        if reply.status_code != 200:
+        if reply.status_code != 200 and not (missing and reply.status_code == 404):
             raise StatusUnavailable(
                 f"{self._where.url} answers {reply.status_code}: is a runner's status served there?"
             )
         return reply
 
-    async def _ask(self, path: str) -> httpx.Response:
+    async def _ask(self, path: str, **query: int) -> httpx.Response:
         try:
-            return await self._client.get(path)
+            return await self._client.get(path, params=query or None)
         except httpx.HTTPError as error:
             raise StatusUnavailable(
                 f"{self._where.url} does not answer: {str(error) or type(error).__name__}"
@@ -156,7 +190,18 @@ class RemoteStatus:
 
 def view_of(report: StatusReport, warnings: tuple[LogEvent, ...]) -> View:
     """The same as the runner's own console would draw it."""
-    return View(report.runner.backend, _snapshot(report), tuple(map(_finished, report.recent)), warnings)
+    return View(
+        report.runner.backend,
+        _snapshot(report),
+        tuple(map(_finished, report.recent)),
+        warnings,
+        rates=_rates(report.rates),
+        elsewhere=True,
+    )
+
+
+def _rates(part: RatesPart | None) -> Rates | None:
+    return None if part is None else Rates(**part.model_dump())
 
 
 def _snapshot(report: StatusReport) -> Snapshot:
@@ -184,7 +229,10 @@ def _snapshot(report: StatusReport) -> Snapshot:
         backlog=totals.backlog,
         abandoned_threads=totals.abandoned_threads,
         logs_open=totals.logs_open,
+        maintenance=Maintenance(**report.maintenance.model_dump()) if report.maintenance else None,
         standing=Standing(report.standing.word, report.standing.reason, report.standing.since),
+        drain_left=runner.drain_left,
+        problems=runner.problems,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
@@ -13,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from delegate_core.logs import LogLine
 from delegate_core.markers import hookimpl
-from delegate_core.model import Offer, Task, TaskResult
+from delegate_core.model import Task, TaskResult
 from delegate_core.runner.snapshot import Snapshot
 
 __all__ = ["Metrics"]
@@ -31,9 +30,6 @@ _TYPES = 200
 
 _OTHERS = "other"
 
-_OFFERS = 10_000
-"""Offers whose time is remembered: most of what a server offers to many runners is claimed by another."""
-
 _STATES = ("registering", "running", "paused", "draining", "stopping", "stopped")
 
 
@@ -43,19 +39,10 @@ class Metrics:
     Args:
         backend: name of the control plane's plugin.
         snapshot: asks the runner how it is; None before there is one.
-        clock: seconds on a clock that never goes back.
     """
 
-    def __init__(
-        self,
-        backend: str,
-        snapshot: Callable[[], Snapshot | None],
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._clock = clock
+    def __init__(self, backend: str, snapshot: Callable[[], Snapshot | None]) -> None:
         self._lock = threading.Lock()
-        self._offered: dict[str, float] = {}
         self._started: set[str] = set()
         self._types: set[str] = set()
         self._backend = backend
@@ -103,27 +90,20 @@ class Metrics:
     # ------------------------------------------------------------------ being told
 
     @hookimpl
-    def accept_task(self, offer: Offer) -> None:
-        """Not a veto: this is when an offer is first seen."""
-        with self._lock:
-            self._offered.setdefault(offer.task_id, self._clock())
-            while len(self._offered) > _OFFERS:
-                del self._offered[next(iter(self._offered))]
-
-    @hookimpl
     def task_claimed(self, task: Task) -> None:
         """Count it."""
         self._claims.labels(self._type(task)).inc()
 
     @hookimpl
     def task_started(self, task: Task) -> None:
-        """It was picked up."""
+        """Its handler runs."""
         with self._lock:
-            offered = self._offered.pop(task.id, None)
             self._started.add(task.id)
-        if offered is not None:
-            self._pickup.labels(self._type(task)).observe(self._clock() - offered)
         self._running.labels(self._type(task)).inc()
+
+    def picked_up(self, task: Task, seconds: float) -> None:
+        """A task started, so long after its offer."""
+        self._pickup.labels(self._type(task)).observe(seconds)
 
     @hookimpl
     def task_logged(self, line: LogLine) -> None:

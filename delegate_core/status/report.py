@@ -6,10 +6,12 @@ Times are seconds since 1970, durations and ages seconds; null where nothing has
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict
 
+from delegate_core.console.view import Rates
 from delegate_core.model import StepReport
 from delegate_core.runner.readiness import readiness, waiting
 from delegate_core.runner.snapshot import Snapshot
@@ -28,7 +30,10 @@ class _Part(BaseModel):
 
 
 class RunnerPart(_Part):
-    """The runner as a whole. ``reason`` says why it is in its ``state``."""
+    """The runner as a whole. ``reason`` says why it is in its ``state``.
+
+    ``drain_left`` are the seconds that are left of a drain under way, ``problems`` the plugins that were left out.
+    """
 
     name: str
     version: str
@@ -37,6 +42,8 @@ class RunnerPart(_Part):
     state: str
     reason: str
     uptime: float
+    drain_left: float | None = None
+    problems: tuple[str, ...] = ()
 
 
 class ConnectionPart(_Part):
@@ -120,6 +127,21 @@ class TaskPart(_Part):
     steps: tuple[StepPart, ...]
 
 
+class RatesPart(_Part):
+    """What happened in each of the last intervals that are over, the latest last.
+
+    ``interval`` are the seconds of one, ``number`` is that of the latest; ``failed`` counts tasks that failed, timed
+    out or were rejected, ``pickup`` are mean seconds from offer to start, null where nothing was picked up.
+    """
+
+    interval: float
+    number: int
+    finished: tuple[int, ...]
+    failed: tuple[int, ...]
+    pickup: tuple[float | None, ...]
+    log_bytes: tuple[int, ...]
+
+
 class StatusReport(_Part):
     """All of it."""
 
@@ -136,9 +158,10 @@ class StatusReport(_Part):
     totals: TotalsPart
     running: tuple[TaskPart, ...]
     recent: tuple[TaskPart, ...]
+    rates: RatesPart | None = None
 
 
-def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> StatusReport:
+def report(now: float, backend: str, snapshot: Snapshot, activity: Activity, rates: Rates) -> StatusReport:
     """A runner's state at this moment, as `Runner.snapshot` and what was observed tell it."""
     ready = readiness(snapshot)
     return StatusReport(
@@ -151,6 +174,8 @@ def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> 
             state=snapshot.state,
             reason=snapshot.reason,
             uptime=snapshot.uptime,
+            drain_left=snapshot.drain_left,
+            problems=snapshot.problems,
         ),
         ready=ready.ready,
         ready_reason=ready.reason,
@@ -177,6 +202,7 @@ def report(now: float, backend: str, snapshot: Snapshot, activity: Activity) -> 
         ),
         running=tuple(_running(snapshot, activity)),
         recent=tuple(_task(task) for task in activity.recent()),
+        rates=RatesPart(**asdict(rates)),
     )
 
 

@@ -13,6 +13,7 @@ from delegate_core.logs import LogLine
 from delegate_core.runner import Runner
 from delegate_core.status.access import Access
 from delegate_core.status.activity import Activity
+from delegate_core.status.meter import Meter
 from delegate_core.status.metrics import Metrics
 from delegate_core.status.report import StatusReport, report
 
@@ -26,6 +27,7 @@ class Source:
     Args:
         runner: whose status it is.
         activity: what its tasks do; a plugin of the runner.
+        meter: how fast they do it; a plugin of the runner.
         metrics: what it measures; a plugin of the runner.
         access: who may look.
         settings: what is shown of its settings: by table and name, each with ``value`` and ``from``; no secret.
@@ -34,6 +36,7 @@ class Source:
 
     runner: Runner
     activity: Activity
+    meter: Meter
     metrics: Metrics
     access: Access
     settings: Callable[[], Mapping[str, Any]] = dict
@@ -41,7 +44,7 @@ class Source:
 
     def report(self) -> StatusReport:
         """Its state now."""
-        return report(self.clock(), self.runner.backend_name, self.runner.snapshot(), self.activity)
+        return report(self.clock(), self.runner.backend_name, self.runner.snapshot(), self.activity, self.meter.rates())
 
     def log(self, task_id: str) -> Iterator[str]:
         """A task's whole log as it is on this machine, its steps one after another. Reads files.

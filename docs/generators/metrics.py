@@ -6,7 +6,7 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from delegate_core.logs import LogLine
-from delegate_core.model import Offer, Task, TaskResult
+from delegate_core.model import Task, TaskResult
 from delegate_core.runner.snapshot import Snapshot
 from delegate_core.status.metrics import Metrics
 from docs.generators.markdown import code, joined, prose, table
@@ -81,9 +81,9 @@ def _after_one_task() -> Metrics:
     """What was told of one task from its offer to its end."""
     metrics = Metrics("harness", lambda: _SNAPSHOT)
     task = Task(id="1", type="fib")
-    metrics.accept_task(Offer(task_id=task.id, type=task.type))
     metrics.task_claimed(task)
     metrics.task_started(task)
+    metrics.picked_up(task, 0.1)
     metrics.task_logged(LogLine(0, 0.0, "info", "******"))
     metrics.task_finished(task, TaskResult.succeeded(None), 1.0)
     return metrics

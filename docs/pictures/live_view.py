@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 from delegate_core.console.events import LogEvent, TaskFinished
+from delegate_core.console.look import Look
+from delegate_core.console.palette import NAMED
 from delegate_core.console.render import render
-from delegate_core.console.view import View
+from delegate_core.console.view import Rates, View
 from delegate_core.runner.snapshot import RunningTask, Snapshot
 
 _WIDTH, _HEIGHT = 100, 26
@@ -46,6 +48,15 @@ _RECORDS = (
     LogEvent(
         _NOON - 310, "warning", "", "report of task Fj2hM6aWY9xPb4LgStC0qU: timed out after 10s; next try in 2.1s"
     ),
+)
+
+_RATES = Rates(
+    interval=5.0,
+    number=1608,
+    finished=tuple(4 + (5 * number) % 7 + number // 12 for number in range(60)),
+    failed=tuple(int(number % 23 == 11) for number in range(60)),
+    pickup=tuple(0.02 + 0.004 * (number * number % 11) for number in range(60)),
+    log_bytes=tuple(40_000 + 2_500 * (number * 7 % 17) for number in range(60)),
 )
 
 _SNAPSHOT = Snapshot(
@@ -84,8 +95,10 @@ def picture() -> str:
         force_terminal=True,
         color_system="truecolor",
         no_color=False,
+        theme=NAMED,
     )
-    console.print(render(View("harness", _SNAPSHOT, _RECENT, _RECORDS), _WIDTH, _HEIGHT))
+    view = View("harness", _SNAPSHOT, _RECENT, _RECORDS, _RATES)
+    console.print(render(view, _WIDTH, _HEIGHT, Look(keys=True, selected=_RUNNING[1].id)))
     svg = console.export_svg(title="delegate run --backend harness", theme=MONOKAI, unique_id="live-view")
     # Some viewers trim the blanks of a text otherwise, and the columns move.
     svg = svg.replace("<text ", '<text xml:space="preserve" ')

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 
+from delegate_core.cli.observing import Observation
 from delegate_core.console import Console
 from delegate_core.handlers import TaskContext
 from delegate_core.markers import hookimpl
@@ -60,10 +61,12 @@ def echo(params: dict[str, str], context: TaskContext) -> None:
 
 
 def runner_of(backend: MemoryBackend, console: Console, folder: Path) -> Runner:
-    """A runner with one handler, ``echo``, that the console observes."""
-    settings = RunnerSettings(name="build-7", backend="memory", capacity=4)
-    runner = Runner(backend, {"echo": echo}, settings=settings, plugins=[console], state_dir=folder)
-    console.attach(runner)
+    """A runner with one handler, ``echo``, that the console observes, and one who remembers lines for it."""
+    settings = RunnerSettings(name="build-7", backend="memory", capacity=4, status="off")
+    observation = Observation(settings, "memory")
+    plugins = [console, *observation.plugins]
+    runner = Runner(backend, {"echo": echo}, settings=settings, plugins=plugins, state_dir=folder)
+    console.attach(runner, observation)
     return runner
 
 

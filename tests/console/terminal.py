@@ -20,6 +20,7 @@ class TestTerminal:
 
     def __init__(self, stream: TextIOWrapper, master: int) -> None:
         self.stream = stream
+        self._master = master
         self._written = b""
         self._grown = threading.Condition()
         self._reader = threading.Thread(target=self._read, args=(master,), daemon=True)
@@ -37,21 +38,41 @@ class TestTerminal:
                 self._written += data
                 self._grown.notify_all()
 
+    def close(self) -> None:
+        """After the stream. A reader that went on would read from whatever gets the number of our end next."""
+        self._reader.join(5)
+        os.close(self._master)
+
     @property
     def written(self) -> str:
-        return self._written.decode()
+        return self._written.decode(errors="ignore")
 
-    def wait_for(self, text: str, seconds: float = 20.0) -> None:
-        """Block until a text has been written."""
+    def wait_for(self, text: str, seconds: float = 20.0, *, after: int = 0) -> int:
+        """Block until a text has been written, after so many characters; the place behind it."""
         with self._grown:
-            assert self._grown.wait_for(lambda: text in self.written, seconds), f"{text!r} never came: {self.written}"
+            came = self._grown.wait_for(lambda: text in self.written[after:], seconds)
+            assert came, f"{text!r} never came: {self.written[after:]}"
+        return self.written.index(text, after) + len(text)
+
+    def press(self, keys: str) -> int:
+        """Type something; how much has been written before."""
+        before = len(self.written)
+        os.write(self._master, keys.encode())
+        return before
+
+    def reads_lines(self) -> bool:
+        """Whether the terminal hands over whole lines, and shows what is typed: not the mode of a view with keys."""
+        local = termios.tcgetattr(self._master)[3]
+        return bool(local & termios.ICANON and local & termios.ECHO)
 
 
 @contextmanager
-def open_terminal(width: int = 80, height: int = 24) -> Iterator[TestTerminal]:
+def open_terminal(width: int = 80, height: int = 24, *, raw: bool = True) -> Iterator[TestTerminal]:
     master, slave = os.openpty()
-    tty.setraw(slave)
+    if raw:
+        tty.setraw(slave)
     termios.tcsetwinsize(slave, (height, width))
     with os.fdopen(slave, "w", encoding="utf-8") as stream:
-        yield TestTerminal(stream, master)
-    os.close(master)
+        terminal = TestTerminal(stream, master)
+        yield terminal
+    terminal.close()

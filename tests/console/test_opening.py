@@ -28,10 +28,10 @@ def test_a_terminal_that_cannot_show_it_gets_lines(environ: dict[str, str]) -> N
         assert isinstance(open_console("auto", terminal.stream, environ=environ), LineConsole)
 
 
-def test_an_ascii_terminal_gets_lines() -> None:
+def test_an_ascii_terminal_gets_the_live_view_too() -> None:
     with open_terminal() as terminal:
         terminal.stream.reconfigure(encoding="ascii")
-        assert isinstance(open_console("auto", terminal.stream, environ=_XTERM), LineConsole)
+        assert isinstance(open_console("auto", terminal.stream, environ=_XTERM), LiveConsole)
 
 
 def test_a_file_gets_lines(tmp_path: Path) -> None:

@@ -17,9 +17,13 @@ from rich.cells import cell_len
 from rich.console import Console as Terminal
 
 from delegate_core.console.events import LogEvent, TaskFinished
+from delegate_core.console.look import Look
+from delegate_core.console.palette import INDEXED, NAMED, ascii_only
 from delegate_core.console.render import render
-from delegate_core.console.view import View
+from delegate_core.console.view import Rates, ShownLine, View
+from delegate_core.model import StepReport
 from delegate_core.runner import RunningTask, Snapshot
+from delegate_core.runner.standing import Standing
 
 _GOLDEN = Path(__file__).parent / "golden"
 
@@ -67,6 +71,7 @@ def _snapshot(**changes: Any) -> Snapshot:
         backlog=0,
         abandoned_threads=0,
         logs_open=0,
+        standing=Standing("waiting", "no task for this runner on the server", 4.0),
     )
     return replace(snapshot, **changes)
 
@@ -93,29 +98,100 @@ def _warning(number: int) -> LogEvent:
     return LogEvent(1_767_268_800.0 + number, level, "delegate_core.runner", message)
 
 
+_RATES = Rates(
+    interval=5.0,
+    number=1203,
+    finished=tuple((7 * number) % 23 for number in range(60)),
+    failed=tuple(number // 20 % 2 for number in range(60)),
+    pickup=tuple(None if number % 9 == 4 else 0.02 + 0.001 * number for number in range(60)),
+    log_bytes=tuple(5000 * number for number in range(60)),
+)
+
+
 def _busy(tasks: int, capacity: int, **changes: Any) -> View:
     counts = {"succeeded": 1204, "failed": 31, "timed_out": 2, "cancelled": 4, "rejected": 1}
     running = tuple(map(_running, range(tasks)))
     snapshot = _snapshot(capacity=capacity, used=tasks, running=running, finished=counts, **changes)
-    return View("harness", snapshot, tuple(map(_finished, range(64))), tuple(map(_warning, range(20))))
+    return View("harness", snapshot, tuple(map(_finished, range(64))), tuple(map(_warning, range(20))), _RATES)
 
 
 _VIEWS = {
     "registering": View("harness", _snapshot(state="registering", session="", ready=False, uptime=1.2)),
-    "idle": View("drone", _snapshot()),
+    "idle": View("drone", _snapshot(), rates=Rates(5.0)),
     "five": _busy(5, 10, backlog=3, logs_open=2),
     "draining": _busy(
         5, 10, state="draining", reason="asked to drain", holds=("asked to drain", "the disk is full"), undeliverable=1,
         trouble="report: connection refused; next try in 3.4s", abandoned_threads=1,
     ),
     "hundreds": _busy(300, 300),
+    "troubled": _busy(
+        3, 10, ready=False, since_contact=245.0, undeliverable=2, abandoned_threads=1, backlog=4,
+        trouble="heartbeat: manager.example does not answer: connection refused; next try in 8s",
+        obstacles=(("less than 256.0MiB free on the disk of the state folder /var/lib/delegate; remove what is not "
+                   "needed there, or lower min_free_disk"),),
+        problems=("plugin delegate-render 1.2 cannot be imported: No module named 'renderlib'",),
+    ),
+    "deadline": _busy(
+        3, 10, state="draining", reason="received SIGTERM", holds=("received SIGTERM",), drain_left=43.2, backlog=2,
+        logs_open=3,
+    ),
+    "lost": replace(_busy(3, 10), elsewhere=True, silent=12.0, lost="http://builder-7:9210 does not answer: refused"),
+}  # fmt: skip
+
+_STEPS = tuple(
+    StepReport(number, name, status)
+    for number, (name, status) in enumerate(
+        [
+            *(("clone", "success"), ("restore cache", "success"), ("lint", "failure"), ("unit-tests", "running")),
+            *(("build", "running"), ("integration", "pending"), ("publish", "skipped"), ("notify", "pending")),
+        ],
+        start=1,
+    )
+)
+_STAGE = RunningTask("71", "pipeline", 245.0, 3600.0, "ok 41", cancelling=False, title="acme/shop#71", steps=_STEPS)
+_LOG = tuple(
+    ShownLine(
+        number,
+        1_767_268_800.0 + number,
+        "unit-tests" if number % 3 else "build",
+        "warn" if number % 10 == 9 else "info",
+        f"\x1b[32mok {number}\x1b[0m \x1b[2J" + (" and a long tail of words that has no room" * 3) * (number % 7 == 5),
+    )
+    for number in range(800, 860)
+)
+_WITH_STAGE = replace(_busy(4, 10), log=_LOG)
+_WITH_STAGE = replace(
+    _WITH_STAGE, snapshot=replace(_WITH_STAGE.snapshot, running=(*_WITH_STAGE.snapshot.running, _STAGE))
+)
+_KEYS = Look(keys=True)
+
+_LOOKS = {
+    "cursor": (_WITH_STAGE, replace(_KEYS, selected="71")),
+    "deep": (_VIEWS["hundreds"], replace(_KEYS, selected="0150-Hx2vUXlRnSnk7nYnYz")),
+    "finished": (_VIEWS["hundreds"], replace(_KEYS, selected="8960")),
+    "filter": (_VIEWS["hundreds"], replace(_KEYS, words="001", typing=True)),
+    "log": (_WITH_STAGE, replace(_KEYS, page="log", selected="71")),
+    "scrolled": (_WITH_STAGE, replace(_KEYS, page="log", selected="71", bottom=812)),
+    "result": (replace(_VIEWS["five"], log=()), replace(_KEYS, page="log", selected="8998")),
+    "warnings": (_VIEWS["troubled"], replace(_KEYS, page="warnings")),
+    "help": (_VIEWS["lost"], replace(_KEYS, page="help")),
+    "note": (_VIEWS["idle"], replace(_KEYS, note="this terminal belongs to the runner: Ctrl-C drains it")),
 }  # fmt: skip
 
 
-def _drawn(view: View, width: int, height: int, colours: Literal["standard"] | None = None) -> str:
+def _drawn(
+    view: View, width: int, height: int, colours: Literal["standard", "256"] | None = None, look: Look | None = None
+) -> str:
     file = io.StringIO()
-    terminal = Terminal(file=file, width=width, height=height, force_terminal=bool(colours), color_system=colours)
-    terminal.print(render(view, width, height))
+    terminal = Terminal(
+        file=file,
+        width=width,
+        height=height,
+        force_terminal=bool(colours),
+        color_system=colours,
+        theme=INDEXED if colours == "256" else NAMED,
+    )
+    terminal.print(render(view, width, height, look or Look()))
     return file.getvalue()
 
 
@@ -125,8 +201,34 @@ def test_the_picture_is_as_it_was_approved(name: str, width: int, height: int) -
     _compare(f"{name}-{width}x{height}.txt", _drawn(_VIEWS[name], width, height))
 
 
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 60)])
+@pytest.mark.parametrize("name", _LOOKS)
+def test_what_a_person_looks_at_is_as_it_was_approved(name: str, width: int, height: int) -> None:
+    view, look = _LOOKS[name]
+    _compare(f"{name}-{width}x{height}.txt", _drawn(view, width, height, look=look))
+
+
 def test_the_colours_are_as_they_were_approved() -> None:
     _compare("five-80x24.ansi", _drawn(_VIEWS["five"], 80, 24, "standard"))
+
+
+def test_so_are_those_of_a_terminal_with_256() -> None:
+    view, look = _LOOKS["cursor"]
+    _compare("cursor-80x24.ansi", _drawn(view, 80, 24, "256", look))
+
+
+def test_without_unicode_the_picture_is_as_wide() -> None:
+    view, look = _LOOKS["cursor"]
+    drawn = _drawn(view, 80, 24, look=look)
+    _compare("cursor-80x24.ascii.txt", ascii_only(drawn))
+    assert [len(line) for line in ascii_only(drawn).splitlines()] == [cell_len(line) for line in drawn.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["troubled", "deadline", "draining", "lost"])
+def test_what_needs_attention_never_pushes_the_tasks_away(name: str) -> None:
+    """On a classic terminal all three of them are listed, whatever else there is to say."""
+    drawn = _drawn(_VIEWS[name], 80, 24).splitlines()
+    assert sum(" line " in line for line in drawn) >= 3
 
 
 def _compare(name: str, drawn: str) -> None:
@@ -184,6 +286,26 @@ def test_nothing_moves_when_tasks_come_and_go() -> None:
 
 def test_a_runner_that_lost_its_server_is_not_shown_as_fine() -> None:
     assert "running, not ready" in _drawn(View("harness", _snapshot(ready=False)), 80, 24)
+
+
+@pytest.mark.parametrize(
+    ("word", "state", "shown"),
+    [
+        ("maintenance", "paused", ("● maintenance", "▲ maintenance: by ops: new disk", "→ delegate maintenance off")),
+        ("paused", "paused", ("● paused", "▲ paused: by ops: new disk", "→ delegate resume")),
+        ("unauthorized", "running", ("● unauthorized", "▲ unauthorized: answers 401", "→ delegate doctor")),
+        ("offline", "running", ("● offline", "▲ no contact for 4m 05s: answers 401", "→ delegate doctor")),
+    ],
+)
+def test_a_runner_that_waits_for_somebody_says_for_whom_and_what_to_do(
+    word: str, state: str, shown: tuple[str, ...]
+) -> None:
+    trouble = "answers 401" if state == "running" else ""
+    snapshot = _snapshot(
+        state=state, ready=False, since_contact=245.0, trouble=trouble, standing=Standing(word, "by ops: new disk", 9.0)
+    )
+    drawn = _drawn(View("harness", snapshot), 100, 24)
+    assert [text for text in shown if text not in drawn] == []
 
 
 def test_what_is_drawn_over_and_over_shows_its_last_state() -> None:

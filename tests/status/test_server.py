@@ -297,8 +297,9 @@ async def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
     assert "Traceback" not in ended.err
 
 
-def test_off_serves_and_observes_nothing() -> None:
-    assert Observation(RunnerSettings(status="off"), "memory").plugins == ()
+def test_off_observes_for_a_live_view_only() -> None:
+    watching = Observation(RunnerSettings(status="off"), "memory").plugins
+    assert [type(one).__name__ for one in watching] == ["Activity", "Meter", "Pickups"]
 
 
 def test_a_folder_without_a_running_runner_says_so(tmp_path: Path) -> None:

@@ -27,11 +27,13 @@ def top(
     backend: BackendName = None,
     name: RunnerName = None,
 ) -> None:
-    """Show the live view of a runner that runs elsewhere: on this machine, or at an address.
+    """Show the live view of a runner that runs elsewhere: on this machine, or at an address. Press ? for the keys.
 
-    Piped, the view is printed once. A runner on another machine wants a token in DELEGATE_STATUS_TOKEN, or a password.
+    Without anything named it is the one that runs here. Piped, the view is printed once. A runner on another machine
+    wants a token in DELEGATE_STATUS_TOKEN, or a password.
 
     \b
+        delegate top
         delegate top --backend drone
         delegate top http://admin:PASSWORD@builder-7.example:9210
     """
@@ -46,10 +48,10 @@ def dashboard(state_dir: StateDir = None, backend: BackendName = None, name: Run
     \b
         xdg-open "$(delegate dashboard --backend drone)"
     """
-    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.cli.finding import running_runner  # noqa: PLC0415
     from delegate_core.status.address import StatusAddress  # noqa: PLC0415
 
-    found = StatusAddress.of(folder_of(state_dir, backend, name))
+    found = StatusAddress.of(running_runner(state_dir, backend, name))
     typer.echo(f"{found.url}/?token={found.token}")
 
 

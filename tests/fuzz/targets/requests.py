@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from delegate_core.control.wire import Answer, Order
 from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings
-from delegate_core.status import Access, Activity, Metrics, Source
+from delegate_core.status import Access, Activity, Meter, Metrics, Source
 from delegate_core.status.application import application
 from delegate_drone.server.api import user_interface
 from delegate_drone.server.parts import Keys, Parts
@@ -125,7 +125,8 @@ def _status() -> tuple[ASGIApp, str]:
         server.backend(), {}, settings=RunnerSettings(name="n"), state_dir=Path(mkdtemp(prefix="delegate-fuzz-"))
     )
     access = Access()
-    return application(Source(runner=runner, activity=activity, metrics=metrics, access=access)), access.token
+    source = Source(runner=runner, activity=activity, meter=Meter(), metrics=metrics, access=access)
+    return application(source), access.token
 
 
 @target(

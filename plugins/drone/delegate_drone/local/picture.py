@@ -8,7 +8,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from delegate_core.console.cells import DIM, cell, join, spread
+from delegate_core.console.cells import cell, join, spread
 from delegate_core.console.durations import duration
 from delegate_core.console.visible import visible
 from delegate_core.pipeline.states import StageStatus, StepStatus
@@ -17,6 +17,8 @@ from delegate_drone.local.printable import plain_line
 from delegate_drone.local.summary import SIGNS
 
 __all__ = ["draw"]
+
+DIM: Final = "dim"
 
 _NAME: Final = (8, 40)
 """Cells of a step's name, at least and at most; and never more than a third of the terminal."""
