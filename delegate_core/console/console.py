@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TextIO
 
 from delegate_core.console.json_lines import json_line
 from delegate_core.console.lines import LineConsole
-from delegate_core.console.plain import plain_line
+from delegate_core.console.plain import plain_line, quiet_line
 
 if TYPE_CHECKING:
     from delegate_core.console.view import Memory
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Console", "Kind", "open_console"]
 
-Kind = Literal["auto", "live", "plain", "json"]
-"""How to show it; ``auto`` is live in a terminal and plain elsewhere."""
+Kind = Literal["auto", "live", "plain", "json", "quiet"]
+"""How to show it; ``auto`` is live in a terminal and plain elsewhere, ``quiet`` warnings and errors only."""
+
+_LINES: Final = {"plain": plain_line, "json": json_line, "quiet": quiet_line}
 
 
 class Console(Protocol):
@@ -73,8 +75,7 @@ def open_console(
         from delegate_core.console.live import LiveConsole  # noqa: PLC0415 - rich is loaded only where it is needed
 
         return LiveConsole(stream, environ, keys=keys, clock=clock)
-    line = json_line if chosen == "json" else plain_line
-    return LineConsole(stream, line, task_lines=task_lines, clock=clock)
+    return LineConsole(stream, _LINES[chosen], task_lines=task_lines, clock=clock)
 
 
 def _automatic(stream: TextIO, environ: Mapping[str, str]) -> Literal["live", "plain"]:

@@ -16,7 +16,9 @@ from delegate_core.console.durations import duration, time_of_day
 from delegate_core.console.events import Event, LogEvent, RunnerState, Summary, TaskEvent, TaskFinished, TaskLine
 from delegate_core.console.visible import uncoloured, visible
 
-__all__ = ["event_text", "plain_line", "record_lines", "summary_text"]
+__all__ = ["event_text", "plain_line", "quiet_line", "record_lines", "summary_text"]
+
+_LOUD = frozenset({"warning", "error", "critical"})
 
 _INDENT = " " * len("HH:MM:SS ")
 
@@ -27,6 +29,11 @@ def plain_line(event: Event, _whose: Concern) -> str:
         step = f"{visible(event.step)} | " if event.step else ""
         return f"{visible(event.id)} | {step}{visible(uncoloured(event.text))}\n"
     return f"{time_of_day(event.time)} {_text(event)}\n"
+
+
+def quiet_line(event: Event, whose: Concern) -> str:
+    """The line of a warning or an error of the runner's own; of anything else, nothing."""
+    return plain_line(event, whose) if isinstance(event, LogEvent) and event.level in _LOUD else ""
 
 
 def event_text(event: TaskEvent | TaskFinished | RunnerState | LogEvent | Summary) -> str:

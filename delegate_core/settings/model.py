@@ -50,7 +50,7 @@ class RunnerSettings(Settings):
         handlers: modules or files with task handlers.
         handler: handlers by task type or pattern: executables, HTTP services, ASGI apps; see docs/handlers.md.
         cache_dir: folder in which downloaded executables are kept.
-        console: how to show what is going on.
+        console: how to show what is going on; ``quiet``: only warnings and errors.
         grace: seconds a process has between SIGTERM and SIGKILL.
         drain_timeout: seconds that running tasks have when the runner leaves.
         default_timeout: seconds for a task whose server names no limit.
@@ -107,7 +107,7 @@ class RunnerSettings(Settings):
     handlers: Annotated[tuple[str, ...], Flag("handlers")] = ()
     handler: Annotated[dict[str, Any], FileOnly()] = {}  # noqa: RUF012 - pydantic copies defaults
     cache_dir: UserPath | None = None
-    console: Literal["auto", "live", "plain", "json"] = "auto"
+    console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
     grace: Duration = 10.0
     drain_timeout: Duration = 60.0
     default_timeout: PositiveDuration = 3600.0

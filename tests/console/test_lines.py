@@ -52,6 +52,20 @@ def _record(message: str, level: int = logging.WARNING, exc_info: Any = None) ->
     return record
 
 
+def test_quiet_is_nothing_but_warnings_and_errors(told: Told) -> None:
+    def tell(console: LineConsole) -> None:
+        observe = Plugins(MemoryBackend(), [console]).observe
+        observe("runner_state")(state="draining", reason="asked to drain")
+        observe("task_logged")(task=_TASK, line=LogLine(0, _AT, "info", "hello"))
+        observe("task_finished")(task=_TASK, result=TaskResult.failed("exit status 1"), duration=94.0)
+        console.handler.handle(_record("registered", logging.INFO))
+        console.handler.handle(_record("heartbeat failed"))
+        console.handler.handle(_record("journal damaged", logging.ERROR))
+
+    now = time_of_day(_AT)
+    assert told("quiet", tell) == [f"{now} warning   heartbeat failed", f"{now} error     journal damaged"]
+
+
 def test_each_event_is_one_plain_line(told: Told) -> None:
     def tell(console: LineConsole) -> None:
         observe = Plugins(MemoryBackend(), [console]).observe

@@ -81,6 +81,7 @@ def _read_until_idle(reader: io.FileIO, outlet: Outlet) -> None:
     assert outlet.settle(_PATIENCE)
     outlet.write(".")  # the collector may be in its last read
     collector.join(_PATIENCE)
+    assert outlet.settle(_PATIENCE)  # or it is written where another stream has the number of this one by then
 
 
 def test_what_was_in_the_streams_buffer_comes_first(pipe: tuple[int, TextIO]) -> None:

@@ -162,7 +162,7 @@ def test_all_errors_are_reported_together_with_their_origins(tmp_path: Path) -> 
 
 def test_a_choice_names_its_values() -> None:
     assert complaints(None, {"DELEGATE_CONSOLE": "fancy"}) == [
-        "console (DELEGATE_CONSOLE): 'fancy': Input should be 'auto', 'live', 'plain' or 'json'"
+        "console (DELEGATE_CONSOLE): 'fancy': Input should be 'auto', 'live', 'plain', 'json' or 'quiet'"
     ]
 
 
