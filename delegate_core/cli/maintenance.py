@@ -7,11 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+from delegate_core.cli.durations import seconds_of
 from delegate_core.cli.steering import given
 from delegate_core.control import NoRunner, Order
-from delegate_core.errors import SettingsError
 from delegate_core.maintenance import Maintenance, MaintenanceFile
-from delegate_core.settings import parse_duration
 from delegate_core.statefolder import StateFolder
 
 __all__ = ["begin", "end", "show"]
@@ -24,7 +23,7 @@ def begin(folder: Path, message: str, duration: str | None) -> int:
         SettingsError: the duration is none.
         DelegateError: it cannot be recorded.
     """
-    seconds = None if duration is None else _seconds(duration)
+    seconds = None if duration is None else seconds_of("--for", duration)
     try:
         answer = given(folder, Order(do="maintain", reason=message, seconds=seconds))
     except NoRunner:
@@ -36,16 +35,6 @@ def begin(folder: Path, message: str, duration: str | None) -> int:
         return 0
     sys.stdout.write(f"process {answer.pid}: {answer.why or 'in maintenance'}\n")
     return 0
-
-
-def _seconds(duration: str) -> float:
-    try:
-        seconds = parse_duration(duration)
-    except ValueError as error:
-        raise SettingsError(f"--for {duration!r}: {error}") from None
-    if not seconds:
-        raise SettingsError(f"--for {duration!r}: give more than 0, or leave it out")
-    return seconds
 
 
 def end(folder: Path) -> int:

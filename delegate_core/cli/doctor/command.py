@@ -15,9 +15,8 @@ import anyio
 from delegate_core.cli.doctor.checks import all_checks
 from delegate_core.cli.doctor.patient import Patient
 from delegate_core.cli.doctor.view import View, open_view
+from delegate_core.cli.durations import seconds_of
 from delegate_core.diagnosis import Check, Checked, run_checks
-from delegate_core.errors import SettingsError
-from delegate_core.settings import parse_duration
 
 __all__ = ["doctor"]
 
@@ -25,7 +24,7 @@ __all__ = ["doctor"]
 def doctor(*, config: Path | None, as_json: bool, patience: str, **flags: Any) -> int:
     """Check and print; the status that the command exits with."""
     logging.getLogger().addHandler(logging.NullHandler())  # what is broken is said by the checks
-    patient = Patient.of(config, flags, os.environ, _seconds(patience))
+    patient = Patient.of(config, flags, os.environ, seconds_of("--patience", patience))
     checks = all_checks(patient)
     view = open_view(sys.stdout, os.environ, as_json=as_json)
     checked = anyio.run(_checked, checks, view)
@@ -40,16 +39,6 @@ def doctor(*, config: Path | None, as_json: bool, patience: str, **flags: Any) -
 async def _checked(checks: list[Check], view: View) -> list[Checked]:
     with view.showing([check.name for check in checks]):
         return await run_checks(checks, view.tell)
-
-
-def _seconds(patience: str) -> float:
-    try:
-        seconds = parse_duration(patience)
-    except ValueError as error:
-        raise SettingsError(f"--patience {patience!r}: {error}") from None
-    if not seconds:
-        raise SettingsError(f"--patience {patience!r}: give more than 0")
-    return seconds
 
 
 def _is_deserted(checks: Sequence[Check], checked: Sequence[Checked]) -> bool:
