@@ -30,7 +30,7 @@ test: $(STAMP)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 soak: $(STAMP)
-	@$(BIN)/python -m pytest -n auto --exhaustive tests/reliability
+	@$(BIN)/python -m pytest -n auto -o faulthandler_timeout=1200 --exhaustive tests/reliability
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)
 
 repeat: $(STAMP)
