@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import TextIO
 
 from delegate_core.cli.reading import named, read_file
 from delegate_core.cli.tables import print_table, short_ids
-from delegate_core.console.visible import coloured, visible
+from delegate_core.console.colours import log_text
+from delegate_core.console.visible import visible
 from delegate_core.development import Address, ServerTask, address_file
 from delegate_core.development.client import ControlClient
 from delegate_core.errors import DelegateError, SettingsError
@@ -57,8 +59,8 @@ def _describe(task: ServerTask) -> str:
 
 
 def _print_log(client: ControlClient, task_id: str, stream: TextIO, seconds: float) -> None:
-    """The lines as they are; in a terminal they keep their colours, and no other power over it."""
-    shown = coloured if stream.isatty() else str
+    """The lines; in a terminal they keep their colours, and no other power over it."""
+    shown = log_text(stream, os.environ)
     for text in client.log(task_id, follow=max(0.0, seconds)):
         stream.write(shown(text))
         stream.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -66,11 +67,12 @@ def _is_given(value: Any) -> bool:
 
 
 def _print_tables(tables: Iterable[tuple[Table, list[tuple[str, str, str]]]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only where people read
-    from rich.table import Table as Drawn  # noqa: PLC0415 - the same
+    from rich.table import Table as Drawn  # noqa: PLC0415 - only where people read
     from rich.text import Text  # noqa: PLC0415 - the same
 
-    console = Console()
+    from delegate_core.console.printing import terminal_of  # noqa: PLC0415 - the same
+
+    console = terminal_of(sys.stdout, os.environ)
     for table, rows in tables:
         if not rows:
             continue

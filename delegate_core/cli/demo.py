@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -233,9 +234,10 @@ def _log_of(ended: _Ended) -> str:
 
 
 def _table(ended: list[_Ended]) -> str:
-    from rich.console import Console  # noqa: PLC0415 - only when it is needed
-    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.table import Table  # noqa: PLC0415 - only when it is needed
     from rich.text import Text  # noqa: PLC0415 - the same
+
+    from delegate_core.console.printing import terminal_of  # noqa: PLC0415 - the same
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("TASK", "TYPE", "OUTCOME", "SECONDS", "AS DECLARED", "ANSWER"):
@@ -251,7 +253,7 @@ def _table(ended: list[_Ended]) -> str:
             Text("yes" if good else "NO", style="green" if good else "bold red"),
             Text(answer),
         )
-    console = Console()
+    console = terminal_of(sys.stdout, os.environ)
     with console.capture() as captured:
         console.print()
         console.print(table)

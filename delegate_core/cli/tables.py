@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 
 __all__ = ["STYLES", "print_table", "short_ids"]
@@ -26,16 +28,17 @@ STYLES = {
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under their titles; a word of `STYLES` has its colour."""
-    from rich.console import Console  # noqa: PLC0415 - only where people read
-    from rich.table import Table  # noqa: PLC0415 - the same
+    from rich.table import Table  # noqa: PLC0415 - only where people read
     from rich.text import Text  # noqa: PLC0415 - the same
+
+    from delegate_core.console.printing import terminal_of  # noqa: PLC0415 - the same
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    Console().print(table)
+    terminal_of(sys.stdout, os.environ).print(table)
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

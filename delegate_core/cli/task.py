@@ -18,7 +18,8 @@ from delegate_core.cli.onetask import OneTask
 from delegate_core.cli.reading import named, read_file
 from delegate_core.cli.running import in_event_loop
 from delegate_core.cli.taskfile import read_task
-from delegate_core.console.visible import coloured, visible
+from delegate_core.console.colours import log_text
+from delegate_core.console.visible import visible
 from delegate_core.errors import DelegateError, DrainIncomplete
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.logs import LogLine
@@ -83,7 +84,7 @@ class _Lines:
     def task_logged(self, line: LogLine, stream: str) -> None:
         """Print a line, with the step it is of."""
         text = f"[{stream}] {line.text}" if stream else line.text
-        shown = coloured(text) if sys.stderr.isatty() else text
+        shown = log_text(sys.stderr, os.environ)(text)
         sys.stderr.write(f"{shown.encode(errors='replace').decode()}\n")
         sys.stderr.flush()
 

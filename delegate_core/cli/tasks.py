@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from delegate_core.cli.folders import folder_of
 from delegate_core.cli.tables import print_table, short_ids
-from delegate_core.console.visible import coloured, visible
+from delegate_core.console.colours import log_text
+from delegate_core.console.visible import visible
 from delegate_core.history import History
 from delegate_core.logs import LogLine
 from delegate_core.model import LOG_KEPT_HERE, Entry, Phase
@@ -83,7 +85,7 @@ def show_log(history: History, task_id: str) -> int:
 def _print_lines(prefix: str, missing: int, lines: Iterable[LogLine]) -> None:
     if missing:
         sys.stderr.write(f"{prefix}[the first {missing} lines were dropped: the log is larger than its limit]\n")
-    shown = coloured if sys.stdout.isatty() else str
+    shown = log_text(sys.stdout, os.environ)
     for line in lines:
         sys.stdout.write(shown(f"{prefix}{line.text}\n"))
 

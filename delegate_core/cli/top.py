@@ -17,8 +17,10 @@ import anyio
 from delegate_core.beside import beside
 from delegate_core.cli.finding import running_runner
 from delegate_core.cli.running import in_event_loop
+from delegate_core.console.colours import redrawn
 from delegate_core.console.events import LogEvent
 from delegate_core.console.look import Look
+from delegate_core.console.printing import print_view
 from delegate_core.console.screen import Screen
 from delegate_core.console.view import ShownLine, View
 from delegate_core.errors import DelegateError
@@ -44,13 +46,14 @@ Where = Callable[[], Target]
 
 
 def show_top(url: str | None, state_dir: Path | None, backend: str | None, name: str | None) -> int:
-    """Show it until Ctrl-C or q; where nobody watches, once. Returns the exit status."""
+    """Show it until Ctrl-C or q; into a pipe, a CI system's log or a dumb terminal, once. Returns the exit status."""
     where: Where = (
         partial(target, url, os.environ) if url else partial(_local, running_runner(state_dir, backend, name))
     )
     where()  # a mistake in it is said before anything is drawn
+    watched = redrawn(sys.stdout, os.environ)
     with suppress(KeyboardInterrupt):
-        in_event_loop(partial(_watch if sys.stdout.isatty() else _print_once, where))
+        in_event_loop(partial(_watch if watched else _print_once, where))
     return 0
 
 
@@ -62,9 +65,7 @@ def _local(state_dir: Path) -> Target:
 async def _print_once(where: Where) -> None:
     async with RemoteStatus(where()) as remote:
         view = view_of(await remote.report(), await remote.warnings())
-    screen = Screen(sys.stdout, {**os.environ, "NO_COLOR": "1"})
-    screen.print_view(view)
-    await screen.settle()
+    print_view(view, sys.stdout, os.environ)
 
 
 async def _watch(where: Where) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TextIO
 
+from delegate_core.console.colours import redrawn
 from delegate_core.console.json_lines import json_line
 from delegate_core.console.lines import LineConsole
 from delegate_core.console.plain import plain_line, quiet_line
@@ -65,19 +66,14 @@ def open_console(
     Args:
         kind: ``auto`` is ``live`` where the stream is a terminal that can show it, and no CI system reads it.
         stream: where to write. It is written to in a thread, so that a stopped terminal never stops the runner.
-        environ: ``TERM``, ``COLORTERM``, ``CI`` and ``NO_COLOR`` count.
+        environ: ``TERM``, ``COLORTERM``, ``CI``, ``NO_COLOR`` and ``FORCE_COLOR`` count.
         keys: the live view reads keys from this stream if it is a terminal.
         task_lines: also print each line that a task prints; the live view shows the last one anyway.
         clock: seconds since 1970.
     """
-    chosen = _automatic(stream, environ) if kind == "auto" else kind
+    chosen = kind if kind != "auto" else "live" if redrawn(stream, environ) else "plain"
     if chosen == "live":
         from delegate_core.console.live import LiveConsole  # noqa: PLC0415 - rich is loaded only where it is needed
 
         return LiveConsole(stream, environ, keys=keys, clock=clock)
     return LineConsole(stream, _LINES[chosen], task_lines=task_lines, clock=clock)
-
-
-def _automatic(stream: TextIO, environ: Mapping[str, str]) -> Literal["live", "plain"]:
-    capable = environ.get("TERM", "dumb") != "dumb"
-    return "live" if capable and not environ.get("CI") and stream.isatty() else "plain"

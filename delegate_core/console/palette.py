@@ -13,6 +13,8 @@ from typing import Final, TextIO
 from rich.cells import cell_len
 from rich.theme import Theme
 
+from delegate_core.console.colours import asked_for
+
 __all__ = ["BAD", "BUSY", "FAINT", "GOOD", "INDEXED", "NAMED", "ODD", "WARN", "Ability", "ability", "ascii_only"]
 
 GOOD: Final = "good"
@@ -73,11 +75,11 @@ _MANY_COLOURS: Final = ("256color", "direct", "kitty", "alacritty", "ghostty", "
 
 
 def ability(stream: TextIO, environ: Mapping[str, str]) -> Ability:
-    """What a stream's terminal can show, by its encoding and by ``TERM``, ``COLORTERM`` and ``NO_COLOR``."""
+    """What a stream's terminal can show, by its encoding, and by ``TERM``, ``COLORTERM`` and who wants no colours."""
     term = environ.get("TERM", "")
     encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
     return Ability(
-        colour=not environ.get("NO_COLOR"),
+        colour=asked_for(environ) is not False,
         indexed=bool(environ.get("COLORTERM")) or any(part in term for part in _MANY_COLOURS),
         unicode=encoding.startswith("utf") and not term.startswith(_PLAIN_FONTS),
     )

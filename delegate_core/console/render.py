@@ -57,14 +57,14 @@ _HINTS: Final[Mapping[Page, Sequence[tuple[str, str]]]] = {
 _NOWHERE: Final = Look()
 
 
-def render(view: View, width: int, height: int, look: Look = _NOWHERE) -> RenderableType:
-    """Draw a view, at most so many cells wide and lines high."""
+def render(view: View, width: int, height: int, look: Look = _NOWHERE, *, footer: bool = True) -> RenderableType:
+    """Draw a view, at most so many cells wide and lines high; its last line is of use to who can press keys."""
     room = max(0, height - 1)
     lines = _page(view, look, width, room)[:room]
     for line in lines:
         if line.cell_len > width:
             line.truncate(width, overflow="ellipsis")
-    return Group(*lines, _footer(view, look, width))
+    return Group(*lines, _footer(view, look, width)) if footer else Group(*lines)
 
 
 def page_rows(height: int) -> int:

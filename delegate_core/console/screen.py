@@ -98,11 +98,6 @@ class Screen:
             async with beside(partial(self._draw, live, view)):
                 yield
 
-    def print_view(self, view: View) -> None:
-        """Draw it once, to stay."""
-        self._measure()
-        self._terminal.print(render(view, *self._size))
-
     async def settle(self) -> None:
         """Wait until all is written, but not for long."""
         with anyio.CancelScope(shield=True):

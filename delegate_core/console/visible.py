@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["abbreviated", "coloured", "last_state", "uncoloured", "visible"]
+__all__ = ["abbreviated", "coloured", "last_state", "monochrome", "uncoloured", "visible"]
 
 _LONGEST: Final = 2000
 """Characters of one text that are shown; an error may carry a whole log."""
@@ -55,11 +55,16 @@ def coloured(text: str) -> str:
     """Lines of a log for a terminal: with their colours and line ends, but without any other power over it."""
     if text.isprintable():
         return text
-    end = _PLAIN if "\x1b" in text else ""
+    end = _PLAIN if _COLOURS.search(text) else ""
     shown = _KEPT.split(text)
     shown[::2] = map(_harmless, shown[::2])
     shown[1::2] = [_kept(part, end) for part in shown[1::2]]
     return "".join(shown)
+
+
+def monochrome(text: str) -> str:
+    """The same without their colours."""
+    return coloured(uncoloured(text))
 
 
 def _kept(part: str, end: str) -> str:

@@ -20,7 +20,7 @@ from delegate_core.console.visible import coloured
         ("a\x1b[2Jb", r"a\x1b[2Jb"),
         ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
         ("50%\r100%\r\n", "50%\\r100%\r\n"),
-        ("\x1b\r\n", "\\x1b\x1b[0m\r\n"),
+        ("\x1b\r\n", "\\x1b\r\n"),
         ("tab\there", "tab    here"),
     ],
 )

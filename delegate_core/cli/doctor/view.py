@@ -14,6 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from delegate_core.console.colours import redrawn
+from delegate_core.console.printing import terminal_of
 from delegate_core.console.visible import visible
 from delegate_core.diagnosis import Checked, Finding
 
@@ -42,9 +44,9 @@ def open_view(out: TextIO, environ: Mapping[str, str], *, as_json: bool) -> View
     """The view that suits what is written to."""
     if as_json:
         return _Json(out)
-    if out.isatty() and environ.get("TERM") != "dumb":
-        return _Terminal(Console(file=out))
-    return _Plain(out)
+    if redrawn(out, environ):
+        return _Terminal(terminal_of(out, environ, moving=True))
+    return _Plain(terminal_of(out, environ))
 
 
 class _Json(View):
@@ -68,16 +70,20 @@ def _row(one: Checked) -> dict[str, Any]:
 class _Plain(View):
     """A line each, in their order, and one about all of them."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def end(self, checked: Sequence[Checked], backend: str, code: int) -> None:  # noqa: ARG002 - the base's
         width = max(len(one.name) for one in checked)
         for one in checked:
             finding = one.finding
             cure = f"; to do: {finding.cure}" if finding.cure else ""
-            self._out.write(f"{finding.status:<8} {one.name:<{width}}  {visible(finding.seen + cure)}\n")
-        self._out.write(f"{_summary(checked)}\n")
+            rest = f" {one.name:<{width}}  {visible(finding.seen + cure)}"
+            self._print(Text.assemble((f"{finding.status:<8}", _COLOURS[finding.status]), rest))
+        self._print(Text(_summary(checked), _COLOURS[_worst(checked)]))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
 
 
 class _Terminal(View):

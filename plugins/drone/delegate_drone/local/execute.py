@@ -14,6 +14,7 @@ from typing import Final
 
 import anyio
 
+from delegate_core.console.colours import colourful
 from delegate_core.console.visible import visible
 from delegate_core.errors import SettingsError
 from delegate_core.logs import Mask
@@ -21,7 +22,7 @@ from delegate_drone.local.choices import Choices, Given
 from delegate_drone.local.containers import read_registries
 from delegate_drone.local.git import look
 from delegate_drone.local.reading import read_manifest
-from delegate_drone.local.report import is_colourful, open_missing_streams, print_problems
+from delegate_drone.local.report import open_missing_streams, print_problems
 from delegate_drone.local.running import Run, Stopping
 from delegate_drone.local.variables import drone_variables, read_key, read_secrets, read_variables
 from delegate_drone.local.view import KINDS, open_view
@@ -51,7 +52,7 @@ def prepare(choices: Choices, given: Given) -> Workload:
     try:
         workload = open_workload(choices, look(_here()), source, inputs, now=int(time.time()))
     except BadManifest as error:
-        print_problems(error.problems, sys.stderr, colour=is_colourful(sys.stderr, os.environ))
+        print_problems(error.problems, sys.stderr, colour=colourful(sys.stderr, os.environ))
         raise
     _warn_of_all(workload)
     return workload
@@ -121,7 +122,7 @@ def _refuse_nothing(workload: Workload) -> None:
 
 
 def _warn_of_all(workload: Workload) -> None:
-    print_problems(workload.warnings, sys.stderr, colour=is_colourful(sys.stderr, os.environ))
+    print_problems(workload.warnings, sys.stderr, colour=colourful(sys.stderr, os.environ))
     _warn(workload.registries.warnings)
     _warn(f'secret "{name}" is not given: it is empty' for name in workload.missing_secrets())
     short = {name: Mask().add(value) for name, value in workload.secrets.items()}

@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from delegate_core.console.colours import colourful
 from delegate_drone.local.reading import read_manifest
-from delegate_drone.local.report import as_json, is_colourful, open_missing_streams, print_problems, summary_line
+from delegate_drone.local.report import as_json, open_missing_streams, print_problems, summary_line
 from delegate_drone.manifest import Manifest, Problem, Severity, load_manifest
 
 __all__ = ["empty_file", "lint_files"]
@@ -25,7 +26,7 @@ def lint_files(files: Sequence[str], *, strict: bool, trusted: bool, json: bool)
     if json:
         sys.stdout.write(as_json(problems) + "\n")
     else:
-        print_problems(problems, sys.stdout, colour=is_colourful(sys.stdout, os.environ))
+        print_problems(problems, sys.stdout, colour=colourful(sys.stdout, os.environ))
         sys.stdout.write(summary_line(len(files), problems) + "\n")
     return 1 if any(problem.severity is Severity.ERROR for problem in problems) else 0
 

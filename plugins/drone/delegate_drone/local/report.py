@@ -6,14 +6,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
 from delegate_core.console.visible import visible
 from delegate_drone.manifest import Problem, Severity
 
-__all__ = ["as_json", "is_colourful", "open_missing_streams", "print_problems", "summary_line"]
+__all__ = ["as_json", "open_missing_streams", "print_problems", "summary_line"]
 
 _STANDARD_ERROR: Final = 2
 _RESET: Final = "\x1b[0m"
@@ -30,11 +30,6 @@ def open_missing_streams() -> None:
         if getattr(sys, name) is None:
             stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
             setattr(sys, name, stream)
-
-
-def is_colourful(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether to colour what is written there."""
-    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
 
 
 def print_problems(problems: Iterable[Problem], stream: TextIO, *, colour: bool) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol, TextIO
 
+from delegate_core.console.colours import colourful, redrawn
 from delegate_drone.local.events import Event
-from delegate_drone.local.report import is_colourful
 from delegate_drone.local.writing import Writer
 
 __all__ = ["KINDS", "Kind", "View", "open_view"]
@@ -44,11 +44,11 @@ def open_view(
         kind: one of `Kind`.
         stream: the terminal, for its size and what it can show.
         writer: writes to the stream.
-        environ: ``TERM``, ``CI`` and ``NO_COLOR`` count.
+        environ: ``TERM``, ``CI``, ``NO_COLOR`` and ``FORCE_COLOR`` count.
         several: whether more than one pipeline runs, so that its name belongs to every line.
         clock: seconds since 1970.
     """
-    colour = is_colourful(stream, environ)
+    colour = colourful(stream, environ)
     if kind == "live" or (kind == "auto" and _can_live(stream, environ)):
         from delegate_drone.local.live import LiveView  # noqa: PLC0415 - rich is loaded only where it is needed
 
@@ -64,4 +64,4 @@ def open_view(
 
 def _can_live(stream: TextIO, environ: Mapping[str, str]) -> bool:
     unicode = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
-    return stream.isatty() and unicode and environ.get("TERM", "dumb") != "dumb" and not environ.get("CI")
+    return unicode and redrawn(stream, environ)
