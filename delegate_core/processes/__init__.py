@@ -10,7 +10,7 @@ the process that was started. The modules, from the ground up:
 - ``tree`` finds what belongs to one start,
 - ``ending`` ends it: SIGTERM, a grace, SIGKILL,
 - ``user`` is another user than the runner's own, ``rights`` reaches a folder as that user does,
-- ``limits`` bounds what each process of a start may take,
+- ``limits`` bounds what each process of a start may take, ``launching`` has that hold from its first moment,
 - ``child`` starts the main process and reaps it, ``failure`` explains why it could not be started,
 - ``output`` reads its pipes,
 - ``process`` is the life of one start, from the first to the last of these.

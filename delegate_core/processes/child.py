@@ -1,10 +1,9 @@
 """The main process of one start: from its fork to its reaping."""
 
 import os
-import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import anyio
 
 from delegate_core.processes.failure import ProcessStartError, explained
 from delegate_core.processes.identity import MARK_VARIABLE, ProcessIdentity
-from delegate_core.processes.limits import Limits
+from delegate_core.processes.launching import launcher
 from delegate_core.processes.output import Stream
 from delegate_core.processes.rights import open_folder
 from delegate_core.processes.specification import ProcessSpec
@@ -23,8 +22,6 @@ from delegate_core.processes.tree import joined_marks
 __all__ = ["Child", "start"]
 
 _UMASK = 0o022
-
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 _OOM_SCORE = "500"
 """Of -1000 to 1000; the runner's own is 0, unless its service says otherwise."""
@@ -77,19 +74,20 @@ def start(spec: ProcessSpec) -> Child:
 
     Does not use a thread: `Popen` holds the interpreter's lock from the vfork to the exec anyway, about a
     millisecond, and a start that cannot be cancelled half-way leaves no process that nobody knows. For the
-    same vfork there is no `preexec_fn`: what is to be set on the process is set from here, by its pid.
+    same vfork there is no `preexec_fn`: see `launching` for how its limits hold from its first moment.
 
     Raises:
         ProcessStartError: it could not be started; says why, and what to do.
     """
     try:
+        before = launcher(spec)
         with _input(spec.stdin) as stdin:
-            popen = _popen(spec, stdin)
+            popen = _popen(spec, [*before, *spec.argv], stdin)
     except (OSError, ValueError) as error:
         raise explained(error, spec) from None
     try:
         _offer_to_oom_killer(popen.pid)
-        if spec.user is None:
+        if not before:
             _limit(popen, spec)
         descriptor = os.pidfd_open(popen.pid)
         return Child(ProcessIdentity.of(popen.pid, spec.mark), _pipes(popen), popen, descriptor)
@@ -114,21 +112,21 @@ def _limit(popen: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
         ) from None
 
 
-def _popen(spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
+def _popen(spec: ProcessSpec, argv: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:
     if spec.user is None:
-        return _popen_in(spec.cwd, spec, stdin)
+        return _popen_in(spec.cwd, spec, argv, stdin)
     folder = open_folder(spec.cwd, spec.user)
     try:
         # The change of user comes after that of the folder, which would be entered with all the rights of the runner.
-        return _popen_in(Path(f"/proc/self/fd/{folder}"), spec, stdin)
+        return _popen_in(Path(f"/proc/self/fd/{folder}"), spec, argv, stdin)
     finally:
         os.close(folder)
 
 
-def _popen_in(cwd: Path, spec: ProcessSpec, stdin: int) -> subprocess.Popen[bytes]:
+def _popen_in(cwd: Path, spec: ProcessSpec, argv: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:
     user = spec.user
     return subprocess.Popen(  # noqa: S603 - executing what the task says is what a runner does
-        [*_limiting(spec), *spec.argv],
+        argv,
         cwd=cwd,
         env={**spec.env, MARK_VARIABLE: joined_marks(*filter(None, (spec.within, spec.mark)))},
         stdin=stdin,
@@ -141,19 +139,6 @@ def _popen_in(cwd: Path, spec: ProcessSpec, stdin: int) -> subprocess.Popen[byte
         group=user.gid if user else None,
         extra_groups=user.groups if user else None,
     )
-
-
-def _limiting(spec: ProcessSpec) -> list[str]:
-    """What limits another user's process: from outside, that takes a right which root often lacks in a container."""
-    if spec.user is None or spec.limits == Limits():
-        return []
-    program = shutil.which("prlimit", path=_SYSTEM_PATH)
-    if program is None:
-        raise ProcessStartError(
-            "limits of another user's processes need the program prlimit, which was not found",
-            "Install util-linux, or take the limits out of the settings",
-        )
-    return spec.limits.command(program)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from delegate_core.processes.rights import FolderError
 from delegate_core.processes.specification import ProcessSpec
 from delegate_core.processes.user import ProcessUser
 
-__all__ = ["ProcessStartError", "explained"]
+__all__ = ["ProcessStartError", "explained", "resolved"]
 
 
 class ProcessStartError(Exception):
@@ -81,7 +81,7 @@ def _folder(spec: ProcessSpec) -> tuple[str, str] | None:
 
 
 def _program(error: OSError, spec: ProcessSpec) -> tuple[str, str] | None:
-    name, path = spec.argv[0], _resolved(spec)
+    name, path = spec.argv[0], resolved(spec)
     if error.errno == errno.ENOENT and path is None:
         return f"the program {name!r} was not found", _where_to_put_it(name)
     if error.errno == errno.ENOENT:
@@ -112,7 +112,7 @@ def _refusal(error: OSError, spec: ProcessSpec) -> tuple[str, str]:
     )
 
 
-def _resolved(spec: ProcessSpec) -> Path | None:
+def resolved(spec: ProcessSpec) -> Path | None:
     """The file that was meant; None when there is none."""
     name = spec.argv[0]
     if "/" in name:

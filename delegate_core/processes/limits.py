@@ -57,7 +57,8 @@ class Limits:
     def set_on(self, pid: int) -> None:
         """Limit a process of the runner's user that has just been started, and what it has started already.
 
-        From outside, since nothing may run between fork and exec. What it starts after this inherits it.
+        From outside, for what `command` cannot start: a program that is fast may be done by then. What it starts after
+        this inherits it.
 
         Raises:
             OSError: the system does not allow it: it runs as another user.
