@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -20,13 +21,15 @@ __all__ = ["HOST_HOLDS", "HostWatch", "is_short"]
 
 _log = logging.getLogger(__name__)
 
-_DISK, _MEMORY = "disk", "memory"
+_DISK, _WORK_DISK, _MEMORY = "disk", "disk of work_dir", "memory"
 
-HOST_HOLDS: Final = (_DISK, _MEMORY)
+HOST_HOLDS: Final = (_DISK, _WORK_DISK, _MEMORY)
 """Names of the holds that this module sets."""
 
 _EVERY = 2.0
 """Seconds between two looks."""
+
+_CURE = "remove what is not needed there, or lower min_free_disk"
 
 _SPARE = 10
 """A hold goes when a tenth more than the threshold is free, so that a value beside it does not make it flicker."""
@@ -62,8 +65,9 @@ class HostWatch:
     async def look(self) -> None:
         """Look once. In a thread, with a limiter of its own: a disk may hang, and busy handlers must not delay this."""
         settings, holds = self._core.settings, self._slots.holds
-        if settings.min_free_disk or _DISK in holds:
+        if settings.min_free_disk or {_DISK, _WORK_DISK} & holds.keys():
             await self._look_at_disk(settings.min_free_disk)
+            await self._look_at_work(settings.min_free_disk)
         if settings.min_free_memory or _MEMORY in holds:
             free = await self._measured(free_memory)
             what = "of memory available on this machine (min_free_memory)"
@@ -77,10 +81,15 @@ class HostWatch:
             with suppress(StateError):  # the journal tells of its own trouble
                 spare = self._core.journal.with_spare_log()
             free = await self._measured(lambda: _make_room(self._core.folder, spare, threshold))
-        cure = "remove what is not needed there, or lower min_free_disk"
-        self._judge(_DISK, free, threshold, f"free on the disk of the state folder {path}; {cure}")
+        self._judge(_DISK, free, threshold, f"free on the disk of the state folder {path}; {_CURE}")
 
-    async def _measured(self, measure: Callable[[], int]) -> int | None:
+    async def _look_at_work(self, threshold: int) -> None:
+        """At the tasks' folders, where they are on a disk of their own."""
+        state, work = self._core.folder.path, self._core.folder.work
+        free = await self._measured(lambda: _free_apart(work, state))
+        self._judge(_WORK_DISK, free, threshold, f"free on the disk of the tasks' folders {work}; {_CURE}")
+
+    async def _measured(self, measure: Callable[[], int | None]) -> int | None:
         try:
             return await anyio.to_thread.run_sync(measure, limiter=anyio.CapacityLimiter(1), abandon_on_cancel=True)
         except (OSError, ValueError) as error:
@@ -97,6 +106,11 @@ class HostWatch:
         elif held and not short:
             self._slots.unhold(name)
             _log.info("enough %s is free again; tasks are taken", name)
+
+
+def _free_apart(work: Path, state: Path) -> int | None:
+    """What is free where the tasks' folders are; None: it is the state folder's disk."""
+    return None if work.stat().st_dev == state.stat().st_dev else free_disk(work)
 
 
 def _make_room(folder: StateFolder, numbers: list[int], threshold: int) -> int:

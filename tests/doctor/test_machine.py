@@ -119,6 +119,12 @@ async def test_a_disk_that_is_full_is_a_problem_of_the_disk(examine: Examine, ti
     assert f"free in {tiny_disk}" in found.text("disk")
 
 
+async def test_the_disk_of_the_tasks_folders_is_looked_at_too(examine: Examine, tiny_disk: Path) -> None:
+    found = await examine.drone(NOWHERE, "--work-dir", str(tiny_disk / "work"))
+    assert (found.status("disk"), found.status("disk of tasks")) == ("ok", "problem")
+    assert "--work-dir" in found.text("disk of tasks")
+
+
 # ---------------------------------------------------------------------- the state folder
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from delegate_harness.manager import EmbeddedManager, Submission, Verdict
+from delegate_harness.manager import EmbeddedManager, Submission, TaskStatus, Verdict
 from tests.integration.command import Command, manager_settings
 from tests.reliability.sides import PATIENCE
 
@@ -107,3 +107,23 @@ async def test_a_task_that_fills_the_disk_fails_by_what_its_program_says_and_the
         assert (verdict, "well again" in log) == (Verdict.SUCCEEDED, True)
         runner.signal(signal.SIGTERM)
         assert await runner.ended() == 0
+
+
+async def test_a_full_disk_of_the_tasks_folders_holds_the_runner_until_there_is_room(
+    delegate: Command, small_disk: Path
+) -> None:
+    big, elsewhere = small_disk / "big", ("--state-dir", "state", "--work-dir", str(small_disk / "work"))
+    big.write_bytes(bytes(SIZE // 2))
+    async with EmbeddedManager() as manager:
+        task = manager.submit(script("echo well"))
+        async with delegate.started(*run(small_disk), *elsewhere, **manager_settings(manager)) as runner:
+            await runner.said(f"free on the disk of the tasks' folders {small_disk}/work/")
+            held = await delegate("status", "--state-dir", "state")
+            assert (held.code, "min_free_disk" in held.out) == (1, True)
+            assert manager.task(task).status is TaskStatus.QUEUED
+            big.unlink()
+            with anyio.fail_after(PATIENCE):
+                await manager.wait_finished(task)
+            runner.signal(signal.SIGTERM)
+            assert await runner.ended() == 0
+    assert "state folder" not in runner.text

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from delegate_core import workfolder
 from delegate_core.cli.config import verdict
 from delegate_core.cli.doctor.machine import disk, memory, temporary_folder
 from delegate_core.cli.doctor.patient import Patient
@@ -37,7 +38,9 @@ def _own(patient: Patient) -> Iterator[Check]:
         folder, settings = patient.runner.state_dir.absolute(), patient.loaded.runner
         yield Check(name="state folder", run=partial(state_folder, folder))
         yield Check(name="runner", run=partial(beside, folder))
-        yield Check(name="disk", run=partial(disk, folder, settings.min_free_disk))
+        yield Check(name="disk", run=partial(disk, folder, settings.min_free_disk, "--state-dir"))
+        if work := settings.work_dir or (workfolder.DEFAULT if settings.run_as else None):
+            yield Check(name="disk of tasks", run=partial(disk, work, settings.min_free_disk, "--work-dir"))
         yield Check(name="memory", run=partial(memory, settings.min_free_memory))
     yield Check(name="temporary folder", run=temporary_folder)
     yield Check(name="shell", run=partial(program, "sh", "to run commands", environ=patient.environ, needed=True))

@@ -19,15 +19,15 @@ _FEW = 256 * 1024 * 1024
 """Bytes below which builds are likely to fail."""
 
 
-async def disk(folder: Path, threshold: int) -> Finding:
-    """Whether there is room where the state folder is."""
-    return await anyio.to_thread.run_sync(_disk, nearest_folder(folder), threshold, abandon_on_cancel=True)
+async def disk(folder: Path, threshold: int, option: str) -> Finding:
+    """Whether there is room where this folder is, or will be; the option is what chooses another."""
+    return await anyio.to_thread.run_sync(_disk, nearest_folder(folder), threshold, option, abandon_on_cancel=True)
 
 
-def _disk(place: Path, threshold: int) -> Finding:
+def _disk(place: Path, threshold: int, option: str) -> Finding:
     free, files = free_disk(place), os.statvfs(place)
     seen = f"{_size(free)} free in {place}"
-    cure = "remove what is not needed there, or choose another place with --state-dir"
+    cure = f"remove what is not needed there, or choose another place with {option}"
     if files.f_files and not files.f_favail:
         return Finding.problem(f"no file can be made in {place}: its file system has no inode left", cure)
     if free < threshold:
