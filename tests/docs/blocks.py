@@ -55,7 +55,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
         start, end = token.map
         language = token.info.split()[0] if token.info.strip() else ""
         before = "\n".join(lines[position:start])
-        yield Block(str(page.relative_to(ROOT)), start + 1, language, token.content, before)
+        yield Block(_name_of(page), start + 1, language, token.content, before)
         position = end
 
 
@@ -63,3 +63,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
 def all_blocks() -> tuple[Block, ...]:
     """Every block of every page."""
     return tuple(block for page in pages() for block in blocks_of(page))
+
+
+def _name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT)) if page.is_relative_to(ROOT) else page.name
