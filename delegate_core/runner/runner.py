@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -19,15 +17,11 @@ from delegate_core.errors import (
     Interrupt,
     Lapsed,
     Moved,
-    PluginError,
     StateError,
     Stop,
 )
-from delegate_core.handlers import Handler, HandlerRegistry, Middleware, load_handlers
+from delegate_core.handlers import Handler, Middleware
 from delegate_core.handlers.base import Serving
-from delegate_core.handlers.declared import DECLARED, declared_handlers
-from delegate_core.handlers.middleware import checked_middleware
-from delegate_core.handlers.script import script
 from delegate_core.handlers.supplied import SuppliedExecutables
 from delegate_core.http import observing
 from delegate_core.journal import Journal
@@ -35,26 +29,28 @@ from delegate_core.logs import RecordFilter, Secrecy
 from delegate_core.model import CancelCause, Registration, Session
 from delegate_core.plugins import Plugins
 from delegate_core.runner.backend import Backend
-from delegate_core.runner.calls import describe
 from delegate_core.runner.commands import TaskCommands
 from delegate_core.runner.connection import Connection
+from delegate_core.runner.contributed import collect_handlers, collect_middleware
 from delegate_core.runner.core import Core, Observers
 from delegate_core.runner.dispatching import dispatcher
 from delegate_core.runner.ending import Ending
 from delegate_core.runner.engines import Engines, collect_engines
 from delegate_core.runner.generations import Generations
-from delegate_core.runner.host import HOST_HOLDS, HostWatch
+from delegate_core.runner.host import HostWatch
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.lifespan import watch_lifespan
+from delegate_core.runner.lookout import JOURNAL_HOLD, Lookout
 from delegate_core.runner.outbox import Outbox, RunningOutbox
 from delegate_core.runner.recovery import Recovery
 from delegate_core.runner.reloading import Changes, compared, read_masks
 from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
-from delegate_core.runner.snapshot import RunningTask, Snapshot
-from delegate_core.runner.standing import Facts, Standing, standing
+from delegate_core.runner.snapshot import Snapshot
+from delegate_core.runner.states import States
 from delegate_core.runner.upkeep import Upkeep
 from delegate_core.runner.users import TaskUsers
+from delegate_core.runner.winding_down import LAST_WORDS, WindingDown
 from delegate_core.settings import RunnerSettings, Settings
 from delegate_core.statefolder import StateFolder, default_state_folder
 
@@ -62,10 +58,7 @@ __all__ = ["Runner"]
 
 _log = logging.getLogger(__name__)
 
-_DRAINING, _JOURNAL = "draining", "journal"
-
-_LAST_WORDS = 5.0
-"""Seconds of a drain that are kept for delivering and saying goodbye after the running tasks were ended."""
+_DRAINING = "draining"
 
 
 class Runner:
@@ -113,16 +106,15 @@ class Runner:
         offers = collect_engines(self.plugins)
         self._functions = handlers or {}
         self._engine_names = frozenset(offers)
-        self.handlers = self._collect_handlers(self.settings)
+        self.handlers = collect_handlers(self.plugins, self.settings, self._functions, self._engine_names)
         self.state_dir = state_dir or self.settings.state_dir or default_state_folder(backend, self.name)
-        self.middleware = self._collect_middleware(middleware)
+        self.middleware = collect_middleware(self.plugins, middleware)
         limits = {**self.handlers.limits(), **self.settings.limits}
         self.slots = Slots(self._capacity(backend), limits, self._counted_as)
         self.engines = Engines(offers, engine_settings or {}, self.handlers.engines(), self.slots)
         self._upkeep = Upkeep(self.slots, self._heed_operator)
-        self.state = "new"
-        self.reason = ""
         self.slots.quota = self.settings.max_tasks
+        self._observers = Observers(self.plugins)
         self._masks = read_masks(self.settings.mask_file)
         self.secrecy = Secrecy(*self._masks, self.settings.status_password.get_secret_value())
         self.record_filter = RecordFilter(self.secrecy, Concern(self.name, self.backend_name))
@@ -130,39 +122,14 @@ class Runner:
         self._default_capacity: int = getattr(backend, "default_capacity", 10)
         self._generations: Generations | None = None
         self._ending = Ending()
-        self._observers = Observers(self.plugins)
+        self._states = States(self.secrecy, self._observers)
+        self._lookout = Lookout(
+            self.name, self._states, self.slots, self.engines, self._upkeep, self.plugins, self.secrecy
+        )
         self._core: Core | None = None
         self._intake: Intake | None = None
         self._connection: Connection | None = None
         self._outbox: Outbox | None = None
-        self._since = self._entered = time.monotonic()
-        self._drained_by: float | None = None
-        """When its drain is over at the latest."""
-
-    def _collect_handlers(self, settings: RunnerSettings) -> HandlerRegistry:
-        registry, engines = HandlerRegistry(settings.secrets), self._engine_names
-        registry.add_functions(self._functions, "the program")
-        for source in settings.handlers:
-            registry.add_all(load_handlers(source), source)
-        registry.add_all(declared_handlers(settings.handler), DECLARED)
-        for plugin, contributed in self.plugins.collect("task_handlers", engines=engines):
-            try:
-                registry.add_all(contributed, f"plugin {plugin}")
-            except PluginError as error:
-                self.plugins.leave_out(plugin, error)
-        if registry.get(script.task_type) is None:
-            registry.add(script, "delegate-core")
-        registry.check_engines(engines)
-        return registry
-
-    def _collect_middleware(self, given: Iterable[Middleware]) -> list[Middleware]:
-        found = checked_middleware(given, "the program")
-        for plugin, contributed in self.plugins.collect("task_middleware"):
-            try:
-                found += checked_middleware(contributed, f"plugin {plugin}")
-            except PluginError as error:
-                self.plugins.leave_out(plugin, error)
-        return found
 
     def _counted_as(self, task_type: str) -> str:
         """The type itself where the settings limit it, else its pattern: all types of that count together."""
@@ -177,6 +144,16 @@ class Runner:
         """Name of the control plane's plugin, for people and for labels."""
         named = self.settings.backend or getattr(self.plugins.backend, "name", "")
         return str(named or type(self.plugins.backend).__name__.removesuffix("Backend").lower())
+
+    @property
+    def state(self) -> str:
+        """``new``, ``registering``, ``running``, ``paused``, ``draining``, ``stopping`` or ``stopped``."""
+        return self._states.current
+
+    @property
+    def reason(self) -> str:
+        """Why it is in this state, without secrets; empty where there is nothing to say."""
+        return self._states.reason
 
     # ------------------------------------------------------------------ steering
 
@@ -208,7 +185,7 @@ class Runner:
         settings, registry, masks = changes.settings, self.handlers, read_masks(wanted.mask_file)
         self._users.check(settings.capacity or self._default_capacity)
         if settings.handlers or {"handler", "handlers"} & set(changes.made):
-            registry = self._collect_handlers(settings)
+            registry = collect_handlers(self.plugins, settings, self._functions, self._engine_names)
             if self._generations is not None:
                 await self._generations.replace(registry, settings)
         announced = self.handlers.types(), self.slots.capacity, self.settings.tags
@@ -250,7 +227,7 @@ class Runner:
         """A pause or maintenance has begun or ended."""
         if self.state in {"running", "paused"}:
             reason = self._upkeep.reason
-            self._enter("running" if reason is None else "paused", "resumed" if reason is None else reason)
+            self._states.enter("running" if reason is None else "paused", "resumed" if reason is None else reason)
 
     def cancel(self, task_id: str) -> bool:
         """Cancel a running task on the operator's behalf; False if there is none of this id."""
@@ -281,7 +258,7 @@ class Runner:
         """
         if self._core is not None:
             raise RuntimeError("this runner was run already; make another")
-        self._since = time.monotonic()
+        self._states.begin()
         work = self.settings.work_dir or (workfolder.DEFAULT if self._users.users else None)
         with (
             concerning(runner=self.name, backend=self.backend_name),
@@ -301,7 +278,7 @@ class Runner:
                 except DelegateError as error:  # out of here, it would be wrapped in an exception group
                     self._ending.ask(str(error), cancel=True, error=error)
                 finally:
-                    self._enter("stopped", self.reason)
+                    self._states.enter("stopped", self.reason)
         self._ending.raise_error()
 
     def _tell_handlers(self) -> None:
@@ -320,14 +297,14 @@ class Runner:
 
     async def _serve(self, core: Core) -> None:
         """Work until the end is asked for, and see to that end."""
-        self._core = core
+        self._core = self._lookout.core = core
         core.journal.watch(lambda: self._heed_journal(core.journal))
         self._intake = Intake(core)
-        self._connection = Connection(core, self._intake, self._registration(core))
+        self._connection = self._lookout.connection = Connection(core, self._intake, self._registration(core))
         try:
             await self._connected(core, self._intake, self._connection)
         finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_LAST_WORDS):
+            with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS):
                 await self._connection.close()
 
     @asynccontextmanager
@@ -373,7 +350,7 @@ class Runner:
 
     async def _connected(self, core: Core, intake: Intake, connection: Connection) -> None:
         """Register, take over what an earlier life left, and work until the end is asked for."""
-        self._enter("registering", "")
+        self._states.enter("registering", "")
         session = await self._first_session(connection)
         if session is None:
             return
@@ -387,9 +364,11 @@ class Runner:
             loops.start_soon(self._upkeep.keep)
             loops.start_soon(self._work, recovery, connection, session)
             await self._ending.asked.wait()
-            await self._wind_down(core, intake)
+            self.slots.hold(_DRAINING, self._ending.reason)
+            end = WindingDown(core, intake, connection, self._ending, self._states)
+            await end.run()
             loops.cancel_scope.cancel()
-        await self._say_goodbye(core, connection)
+        await end.say_goodbye()
 
     async def _work(self, recovery: Recovery, connection: Connection, session: Session) -> None:
         """Take over what an earlier life left, then keep polling. Ends by cancellation."""
@@ -399,7 +378,7 @@ class Runner:
             self._ending.ask(str(error), cancel=True, error=error)
         if not self._ending.asked.is_set():
             paused = self._upkeep.reason
-            self._enter("running" if paused is None else "paused", paused or "")
+            self._states.enter("running" if paused is None else "paused", paused or "")
         await connection.keep()
 
     async def _first_session(self, connection: Connection) -> Session | None:
@@ -423,14 +402,12 @@ class Runner:
     def _heed_journal(self, journal: Journal) -> None:
         """Claim nothing while the journal takes nothing; leave, with all results delivered, if it never will."""
         if journal.failure is not None:
-            self.slots.hold(_JOURNAL, str(journal.failure))
+            self.slots.hold(JOURNAL_HOLD, str(journal.failure))
             self._ending.ask("the journal failed", cancel=False, error=journal.failure)
         elif journal.trouble:
-            self.slots.hold(_JOURNAL, journal.trouble)
+            self.slots.hold(JOURNAL_HOLD, journal.trouble)
         else:
-            self.slots.unhold(_JOURNAL)
-
-    # ------------------------------------------------------------------ ending
+            self.slots.unhold(JOURNAL_HOLD)
 
     def _interrupted(self, interrupt: Interrupt, session: Session) -> None:
         """A hook of a session asked for a change."""
@@ -441,142 +418,6 @@ class Runner:
         error: DelegateError | None = getattr(interrupt, "error", None)
         self._ending.ask(interrupt.reason, cancel=isinstance(interrupt, Stop), error=error)
 
-    async def _wind_down(self, core: Core, intake: Intake) -> None:
-        """Let running tasks finish, or end them; then deliver, all within ``drain_timeout`` seconds."""
-        ending = self._ending
-        self.slots.hold(_DRAINING, ending.reason)
-        self._enter("draining", ending.reason)
-        deadline = anyio.current_time() + self.settings.drain_timeout
-        self._drained_by = time.monotonic() + self.settings.drain_timeout
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._end_tasks, core, intake, deadline)
-            with anyio.move_on_at(deadline):
-                await core.wait_until(lambda: not core.taken and not core.logs_open)
-            group.cancel_scope.cancel()
-        if core.owed_ids:
-            self._leave_behind(core)
-
-    async def _end_tasks(self, core: Core, intake: Intake, deadline: float) -> None:
-        """Wait for a stop, or for the drain's time less what ending needs; then cancel what runs."""
-        needed = min(self.settings.grace + _LAST_WORDS, self.settings.drain_timeout / 2)
-        with anyio.move_on_at(deadline - needed):
-            await self._ending.cancelling.wait()
-        cut_short = bool(core.executions) and not self._ending.cancelling.is_set()
-        if core.executions:
-            self._enter("stopping", self._ending.reason)
-            _log.warning("the runner stops; cancelled: %s", ", ".join(sorted(core.executions)))
-        intake.stop(CancelCause.STOPPED)
-        if cut_short:
-            limit = f"{self.settings.drain_timeout:g}s"
-            self._ending.spoil(f"tasks still ran near the end of the drain's {limit} and were cancelled")
-
-    def _leave_behind(self, core: Core) -> None:
-        """Name what is not settled. It is in the journal; the next start sees to it."""
-        owed = sorted(core.owed_ids)
-        ids = ", ".join(owed[:5]) + (", …" if len(owed) > 5 else "")
-        self._ending.spoil(
-            f"tasks not settled with the server: {len(owed)} ({ids}); "
-            f"start this runner again with the state folder {self.state_dir} to deliver them"
-        )
-
-    async def _say_goodbye(self, core: Core, connection: Connection) -> None:
-        """Deregister, unless the server would end by it what we still owe."""
-        session = connection.session
-        if session is None or core.owed_ids:
-            return
-        with anyio.move_on_after(_LAST_WORDS):
-            try:
-                await core.backend.deregister(session)
-            except Exception as error:  # noqa: BLE001 - the server forgets us by itself
-                _log.warning("could not deregister: %s", describe(error))
-
-    def _enter(self, state: str, reason: str) -> None:
-        reason = self.secrecy.text(reason)
-        if state != self.state or (state == "paused" and reason != self.reason):
-            self.state, self.reason, self._entered = state, reason, time.monotonic()
-            self._observers.runner_state(state=state, reason=self.reason)
-
-    # ------------------------------------------------------------------ looking
-
-    def _obstacles(self) -> tuple[str, ...]:
-        """What of this machine keeps it from its work: an engine, the journal, its disk, its memory."""
-        own = [reason for name, reason in self.slots.holds.items() if name in {_JOURNAL, *HOST_HOLDS}]
-        return (*own, *(f"{name}: {why}" for name, why in self.engines.troubles.items()))
-
-    def _is_ready(self, since_contact: float | None) -> bool:
-        """Running, the server has answered lately, and nothing of this machine is in the way."""
-        lately = since_contact is not None and since_contact < self.settings.ready_within
-        return self.state == "running" and lately and not self._obstacles()
-
     def snapshot(self) -> Snapshot:
         """What it is doing now."""
-        now = time.monotonic()
-        core, connection = self._core, self._connection
-        executions = list(core.executions.values()) if core else []
-        counters = core.counters if core else None
-        session = connection.session if connection else None
-        ages = (connection.last_heartbeat, connection.last_poll, connection.last_contact) if connection else (None,) * 3
-        since_heartbeat, since_poll, since_contact = (None if at is None else now - at for at in ages)
-        return Snapshot(
-            name=self.name,
-            state=self.state,
-            reason=self.reason,
-            session=session.description if session else "",
-            capacity=self.slots.capacity,
-            used=self.slots.used,
-            uptime=now - self._since,
-            since_heartbeat=since_heartbeat,
-            since_poll=since_poll,
-            since_contact=since_contact,
-            ready=self._is_ready(since_contact),
-            obstacles=self._obstacles(),
-            trouble=connection.trouble if connection else "",
-            holds=tuple(self.slots.holds.values()),
-            running=tuple(
-                RunningTask(
-                    id=one.task.id,
-                    type=one.task.type,
-                    elapsed=None if one.started is None else now - one.started,
-                    timeout=one.timeout,
-                    last_line=one.last_line,
-                    cancelling=one.cause is not None,
-                    title=one.task.title,
-                    steps=tuple(one.steps.values()),
-                )
-                for one in executions
-            ),
-            polls=counters.polls if counters else 0,
-            claimed=counters.claimed if counters else 0,
-            finished=dict(counters.finished) if counters else {},
-            delivered=counters.delivered if counters else 0,
-            undeliverable=counters.undeliverable if counters else 0,
-            backlog=core.backlog if core else 0,
-            abandoned_threads=core.abandoned if core else 0,
-            logs_open=core.logs_open if core else 0,
-            standing=self._standing(now, since_contact),
-            maintenance=self._upkeep.maintenance,
-            drain_left=None if self._drained_by is None else max(0.0, self._drained_by - now),
-            problems=tuple(self.plugins.problems),
-        )
-
-    def _standing(self, now: float, since_contact: float | None) -> Standing:
-        core, connection = self._core, self._connection
-        session = connection.session if connection else None
-        ended = core.last_end if core and core.last_end is not None else self._entered
-        found = standing(
-            Facts(
-                state=self.state,
-                reason=self.reason,
-                in_state=now - self._entered,
-                running=len(core.executions) if core else 0,
-                used=self.slots.used,
-                capacity=self.slots.capacity,
-                holds=self.slots.held(),
-                trouble=connection.trouble if connection else "",
-                refused=connection.refused if connection else False,
-                since_contact=since_contact,
-                idle=now - max(ended, self._entered),
-                wanted=session.wanted if session else "",
-            )
-        )
-        return replace(found, reason=self.secrecy.text(found.reason))
+        return self._lookout.snapshot()
