@@ -82,7 +82,7 @@ async def running(console: Console, folder: Path, *tasks: Task) -> AsyncIterator
                 await runner.run()
 
         group.start_soon(shown)
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             if tasks:
                 await backend.all_reported.wait()
         yield runner

@@ -47,7 +47,7 @@ class TestTerminal:
     def written(self) -> str:
         return self._written.decode(errors="ignore")
 
-    def wait_for(self, text: str, seconds: float = 20.0, *, after: int = 0) -> int:
+    def wait_for(self, text: str, seconds: float = 40.0, *, after: int = 0) -> int:
         """Block until a text has been written, after so many characters; the place behind it."""
         with self._grown:
             came = self._grown.wait_for(lambda: text in self.written[after:], seconds)

@@ -106,7 +106,7 @@ async def test_a_cancelled_task_ends_the_one_before_and_tells_the_one_after(
     after = f"echo $DELEGATE_TASK_OUTCOME > {tmp_path}/after"
     started = await bench.start(HANDLERS, plugins=(log,), before_task="echo begun; sleep 60", after_task=after)
     await backend.offer("echo", "t-1")
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         await log.begun.wait()
     backend.cancel("t-1")
     assert (await backend.result("t-1")).outcome is Outcome.CANCELLED

@@ -42,7 +42,7 @@ def work() -> str:
 
 
 async def until_unheld(runner: Runner) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         while runner.slots.holds:
             await runner.slots.wait_for_change()
 

@@ -21,7 +21,7 @@ async def work() -> str:
 
 
 async def until(runner: Runner, word: str) -> str:
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         while True:
             found = runner.snapshot().standing
             if found.word == word:
@@ -48,7 +48,7 @@ async def test_a_runner_in_maintenance_takes_nothing_and_says_so_also_after_a_re
         await until(second.runner, "maintenance")
         task = server.submit("work")
         second.runner.end_maintenance()
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             while True:
                 await anyio.sleep(0.02)
                 if second.runner.snapshot().delivered:

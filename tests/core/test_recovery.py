@@ -109,7 +109,7 @@ async def test_recovered_tasks_hold_slots_and_are_stopped_like_all_others(backen
         await anyio.sleep_forever()
 
     started = await bench.start({"hold": hold}, capacity=2)
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         for _ in range(3):
             await running.acquire()
     assert started.runner.slots.used == 3, "more than the capacity: they are ours"

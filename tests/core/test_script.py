@@ -93,7 +93,7 @@ async def test_outputs_of_a_failed_script_are_there_too(task_context: Make) -> N
 async def test_an_output_file_that_the_script_destroyed_has_no_outputs_and_blocks_nobody(
     task_context: Make, deed: str
 ) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         assert outputs(await run(task_context(), commands=deed)) == {}
 
 

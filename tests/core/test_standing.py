@@ -70,7 +70,7 @@ class Refused(Exception):
 
 
 async def until(runner: Runner, word: str) -> Any:
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         while True:
             found = runner.snapshot().standing
             if found.word == word:

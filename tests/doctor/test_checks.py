@@ -57,7 +57,7 @@ async def test_a_check_that_comes_after_another_is_skipped_unless_that_one_is_we
 
 
 async def test_checks_that_name_each_other_do_not_wait_for_ever() -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         found = await run_checks([check("a", "b", finding=OK), check("b", "a", "nobody", finding=OK)])
     assert [one.finding for one in found] == [OK, OK]
 

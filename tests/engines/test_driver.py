@@ -134,7 +134,7 @@ def driver(engine: MemoryEngine, listener: Recorder, *steps: Step, timeout: floa
 
 async def ran(body: Body, *steps: Step, limit: float | None = None) -> tuple[Verdict, list[str], list[str]]:
     engine, listener = MemoryEngine(body), Recorder()
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         verdict = await driver(engine, listener, *steps, timeout=limit).run()
     return verdict, listener.said, engine.events
 
@@ -206,7 +206,7 @@ async def test_no_more_steps_run_at_once_than_the_engine_allows_and_detached_one
 
     engine = MemoryEngine(body, limiter=anyio.CapacityLimiter(2))
     steps = [Step(name="service", detach=True), *(Step(name=f"s{n}", depends_on=("service",)) for n in range(8))]
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         verdict = await driver(engine, Recorder(), *steps).run()
     assert verdict.status is StageStatus.SUCCESS
     assert most == 2
@@ -218,7 +218,7 @@ async def test_what_waits_for_its_turn_is_skipped_when_the_stage_fails_meanwhile
         return Exited(1)
 
     engine, listener = MemoryEngine(body, limiter=anyio.CapacityLimiter(1)), Recorder()
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         verdict = await driver(engine, listener, Step(name="a"), Step(name="b")).run()
     assert verdict.status is StageStatus.FAILURE
     assert "b skipped 0" in listener.said
@@ -235,7 +235,7 @@ async def test_a_cancelled_stage_ends_its_steps_and_says_so() -> None:
             subject.cancel(CancelCause.SERVER)
 
         group.start_soon(cancel)
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             verdict = await subject.run()
     assert (verdict.status, verdict.outcome, verdict.cause) == (
         StageStatus.KILLED,
@@ -249,7 +249,7 @@ async def test_a_cancelled_stage_ends_its_steps_and_says_so() -> None:
 async def test_a_cancelled_run_tells_the_listener_first_and_then_goes_on() -> None:
     engine, listener = MemoryEngine(forever), Recorder()
     subject = driver(engine, listener, Step(name="a"))
-    with anyio.fail_after(10), anyio.CancelScope() as scope:
+    with anyio.fail_after(40), anyio.CancelScope() as scope:
         async with anyio.create_task_group() as group:
             group.start_soon(subject.run)
             await listener.event("a started").wait()
@@ -300,7 +300,7 @@ async def test_a_place_that_cannot_be_set_up_is_an_error_of_the_stage() -> None:
 
 async def test_a_stage_can_be_cancelled_while_its_place_is_set_up() -> None:
     engine, listener = MemoryEngine(succeed, slow=True), Recorder()
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         verdict = await driver(engine, listener, Step(name="a"), timeout=0.05).run()
     assert verdict.outcome is Outcome.TIMED_OUT
     assert listener.said == ["stage a", "a skipped 0"]
@@ -324,7 +324,7 @@ async def test_an_engine_that_cannot_clean_up_changes_no_verdict() -> None:
 @pytest.mark.parametrize("event", ["a started", "a success 0", "b started"])
 async def test_a_listener_that_raises_breaks_the_stage_off(event: str) -> None:
     engine, listener = MemoryEngine(succeed), Recorder(raising=event)
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         verdict = await driver(engine, listener, *in_sequence([Step(name="a"), Step(name="b")])).run()
     assert (verdict.status, verdict.error) == (StageStatus.ERROR, "the server said no")
     assert engine.events[-1] == "closed"
@@ -340,7 +340,7 @@ async def test_nothing_is_set_up_where_nobody_can_be_told() -> None:
 async def test_a_cancellation_reaches_a_step_whose_start_cannot_be_told() -> None:
     engine, listener = MemoryEngine(succeed), Recorder(stuck="a started")
     subject = driver(engine, listener, Step(name="a"), timeout=0.05)
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         verdict = await subject.run()
     assert verdict.outcome is Outcome.TIMED_OUT
     assert "run a" not in engine.events

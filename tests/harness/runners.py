@@ -55,7 +55,7 @@ class Started:
         finally:
             self._done.set()
 
-    async def ended(self, within: float = 15.0) -> DelegateError | None:
+    async def ended(self, within: float = 40.0) -> DelegateError | None:
         """Wait for its end; the error it ended with."""
         with anyio.fail_after(within):
             await self._done.wait()
@@ -121,7 +121,7 @@ def entries(folder: Path, name: str = "builder") -> list[Entry]:
         return journal.recent()
 
 
-async def eventually(condition: Callable[[], Any], within: float = 10.0) -> None:
+async def eventually(condition: Callable[[], Any], within: float = 40.0) -> None:
     """Look again and again until a condition holds that tells no event of its own."""
     deadline = time.monotonic() + within
     while not condition():

@@ -127,7 +127,7 @@ class ScriptedManager:
 
     async def seen(self, name: str, times: int = 1) -> Call:
         """Wait for so many calls of an endpoint; the last of them."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             while len(self.named(name)) < times:
                 await self._news.wait()
         return self.named(name)[times - 1]

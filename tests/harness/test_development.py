@@ -139,7 +139,7 @@ async def test_an_unknown_task_is_a_key_error(server: HarnessDevelopmentServer) 
 
 
 async def followed(server: HarnessDevelopmentServer, task: str, *, follow: bool = True) -> list[str]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(40):
         return [line async for line in server.log(task, follow=follow)]
 
 

@@ -194,6 +194,6 @@ async def test_the_intent_is_in_the_journal_before_the_acquire_is_sent(
     scripted.lists(event("t1"))
     scripted.on("acquire", look)
     async with running(scripted, tmp_path, {"fib": fib}):
-        with anyio.fail_after(5):
+        with anyio.fail_after(40):
             await scripted.seen("acquire")
     assert found == [1]

@@ -70,7 +70,7 @@ async def test_a_result_is_dropped_only_when_that_is_confirmed(delegate: Command
         async with delegate.started(*RUN, **manager_settings(manager)) as runner:
             await runner.said("registered")
             running, left = (manager.submit(script(f"echo {name}")) for name in ("one", "two"))
-            with anyio.fail_after(20):
+            with anyio.fail_after(40):
                 while len(await facts(delegate)) < 2:  # noqa: ASYNC110 - another process has to come so far
                     await anyio.sleep(0.1)
             refused = await delegate("outbox", "drop", running, *WHOSE)

@@ -219,7 +219,7 @@ async def test_a_runner_without_work_leaves_no_descriptor_behind(delegate: Comma
         before = len([fd async for fd in fds.iterdir()])
         for _ in range(20):
             await manager.wait_finished(manager.submit(script("echo hello")))
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             while len([fd async for fd in fds.iterdir()]) > before + 2:  # noqa: ASYNC110 - nothing tells of a closed descriptor
                 await anyio.sleep(0.05)
 

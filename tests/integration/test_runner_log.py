@@ -40,7 +40,7 @@ def careless(context: TaskContext) -> str:
 
 async def written(path: Path, words: str) -> list[dict[str, Any]]:
     """The objects in a file, once it has these words; it is written by a thread of its own."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         while words not in (text := text_of(path)):  # noqa: ASYNC110 - a file wakes nobody
             await anyio.sleep(0.02)
     return [json.loads(line) for line in text.splitlines()]

@@ -46,7 +46,7 @@ class MemorySink:
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait until something is so after a batch."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             while not reached():
                 await self._changed.wait()
 
@@ -69,7 +69,7 @@ class ManualSleep:
         await self._morning.wait()
 
     async def until_asleep(self) -> None:
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             await self._asleep.wait()
 
     def wake(self) -> None:

@@ -22,7 +22,7 @@ async def test_a_process_is_ended_before_the_runner_when_memory_runs_out(tmp_pat
     async def look(identity: ProcessIdentity) -> None:
         scores.append(score(identity.pid))
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         process = Process(ProcessSpec(argv=["/bin/sleep", "0.2"], cwd=tmp_path, env={}))
         await process.run(on_output=lambda _data, _stream: None, on_start=look)
     assert scores == [500]

@@ -167,7 +167,7 @@ async def test_what_on_output_raises_ends_the_process(tmp_path: Path) -> None:
         raise LookupError("spool gone")
 
     process = Process(shell("trap 'seq 100000; exit 4' TERM; sh -c 'echo ready; exec sleep 600' & wait", tmp_path))
-    with anyio.fail_after(20), pytest.raises(LookupError, match="spool gone"):
+    with anyio.fail_after(40), pytest.raises(LookupError, match="spool gone"):
         await process.run(on_output=fail)
     assert process.exit is not None
     assert (process.exit.code, process.exit.cancelled) == (4, True), "its cleaning up did not block on the pipe"
@@ -192,7 +192,7 @@ async def test_nothing_is_started_in_a_cancelled_scope(tmp_path: Path) -> None:
 
 async def test_the_wait_for_a_process_costs_no_time(tmp_path: Path) -> None:
     """An exit is an event, so a run of a moment takes a moment: well below the linger."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(40):
         started = anyio.current_time()
         await run(shell(":", tmp_path, linger=20.0), on_output=lambda *_: None)
     assert anyio.current_time() - started < 10

@@ -49,7 +49,7 @@ class Observed:
 
     async def until(self, condition: str, found: Any) -> Any:
         """The status, once a part of it (``running.0.steps``) is as wanted."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             while True:
                 status = await self.json()
                 if _part(status, condition) == found:

@@ -195,7 +195,7 @@ async def test_only_the_end_of_a_long_log_is_remembered_and_its_lines_keep_their
 async def test_events_bring_the_state_and_each_change_of_it(tmp_path: Path) -> None:
     async with observed(tmp_path) as it, it.client.stream("GET", "/events") as reply:
         assert reply.headers["content-type"].startswith("text/event-stream")
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             states = _events(reply)
             assert (await anext(states))["runner"]["state"] == "running"
             it.runner.pause("because")
@@ -208,7 +208,7 @@ async def test_a_tasks_lines_come_as_events_until_its_end(tmp_path: Path) -> Non
     async with observed(tmp_path) as it:
         task = it.server.submit("steps")
         await it.until("running.0.lines", 1)
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             async with it.client.stream("GET", f"/tasks/{task}/events") as reply:
                 found = _events(reply)
                 ((line,), *_) = [await anext(found)]

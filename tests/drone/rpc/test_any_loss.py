@@ -61,7 +61,7 @@ class AnyLoss(RuleBasedStateMachine):
     async def _until_silent(self, call: Callable[[], Awaitable[object]]) -> None:
         """Make a call; give up where the server falls silent, as a deadline would."""
         self.server.silence = asyncio.Event()
-        with anyio.fail_after(20):
+        with anyio.fail_after(40):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._give_up, tasks.cancel_scope)
                 try:

@@ -41,6 +41,6 @@ async def test_a_500_at_the_end_of_an_idle_watch_is_no_gap(*, held: float, has_g
         await drone.wait_for(lambda parts: parts.calls["watch"] >= 6)
         assert bool(heard) is has_gaps
         drone.cancel(build.id)
-        with anyio.fail_after(10):
+        with anyio.fail_after(40):
             await cancelled.wait()
         group.cancel_scope.cancel()

@@ -133,7 +133,7 @@ async def during(
 ) -> AsyncIterator[Later]:
     """The block runs while the call waits, and ends with its reply."""
     later = Later()
-    with anyio.fail_after(8):
+    with anyio.fail_after(40):
         async with anyio.create_task_group() as group:
             group.start_soon(later.fetch, call)
             await drone.wait_for(begun)
@@ -146,4 +146,4 @@ def http_client(drone: EmbeddedDrone, *, token: str | None = None) -> httpx.Asyn
         "X-Drone-Token": drone.keys.rpc if token is None else token,
         "Authorization": f"Bearer {drone.keys.user}",
     }
-    return httpx.AsyncClient(base_url=drone.url, headers=headers, trust_env=False, verify=NO_TLS, timeout=10)
+    return httpx.AsyncClient(base_url=drone.url, headers=headers, trust_env=False, verify=NO_TLS, timeout=40)

@@ -106,5 +106,5 @@ def http_client(
         headers={"Authorization": authorization, **(headers or {})},
         trust_env=False,
         verify=NO_TLS,
-        timeout=10,
+        timeout=40,
     )

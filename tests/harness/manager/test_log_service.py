@@ -31,7 +31,7 @@ async def service(manager: EmbeddedManager, log_token: str) -> AsyncIterator[htt
         params={"accountID": "embedded", "key": KEY},
         trust_env=False,
         verify=NO_TLS,
-        timeout=10,
+        timeout=40,
     ) as service:
         yield service
 

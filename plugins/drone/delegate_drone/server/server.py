@@ -176,7 +176,7 @@ class EmbeddedDrone:
 
     # ------------------------------------------------------------------ waiting
 
-    async def wait_for(self, condition: Callable[[Parts], Any], timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a test reads best with its deadline as an argument
+    async def wait_for(self, condition: Callable[[Parts], Any], timeout: float = 30.0) -> None:  # noqa: ASYNC109 - a test reads best with its deadline as an argument
         """Return once a condition holds; it is asked again after every call and change.
 
         Raises:
@@ -185,7 +185,7 @@ class EmbeddedDrone:
         with anyio.fail_after(timeout):
             await self.parts.news.wait_for(lambda: bool(condition(self.parts)))
 
-    async def wait_finished(self, stage_id: int, timeout: float = 10.0) -> Stage:  # noqa: ASYNC109 - as wait_for
+    async def wait_finished(self, stage_id: int, timeout: float = 30.0) -> Stage:  # noqa: ASYNC109 - as wait_for
         """Return a stage once it is done.
 
         Raises:

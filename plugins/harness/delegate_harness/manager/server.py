@@ -126,7 +126,7 @@ class EmbeddedManager:
         """The task; KeyError where it is unknown."""
         return self.state.task(task_id)
 
-    async def wait_for(self, predicate: Callable[[ManagerState], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a test reads best with its deadline as an argument
+    async def wait_for(self, predicate: Callable[[ManagerState], bool], timeout: float = 30.0) -> None:  # noqa: ASYNC109 - a test reads best with its deadline as an argument
         """Return once ``predicate`` holds; it is asked again after every change.
 
         Raises:
@@ -136,7 +136,7 @@ class EmbeddedManager:
             while not predicate(self.state):
                 await self._news.wait()
 
-    async def wait_finished(self, task_id: str, timeout: float = 10.0) -> TaskRecord:  # noqa: ASYNC109 - as wait_for
+    async def wait_finished(self, task_id: str, timeout: float = 30.0) -> TaskRecord:  # noqa: ASYNC109 - as wait_for
         """Return the task once it has its outcome.
 
         Raises:
