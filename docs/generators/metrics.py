@@ -7,9 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from delegate_core.logs import LogLine
 from delegate_core.model import Task, TaskResult
-from delegate_core.runner.snapshot import Snapshot
 from delegate_core.status.metrics import Metrics
 from docs.generators.markdown import code, joined, prose, table
+from docs.pictures.samples import snapshot
 
 __all__ = ["families", "page"]
 
@@ -20,31 +20,6 @@ _INTRODUCTION = """\
 
 What `GET /metrics` of a runner's [status server](../status.md) shows, in the format of Prometheus. How to have it
 fetched, and what to be told of, is on [the page about watching](../how-to/watch-with-prometheus.md)."""
-
-_SNAPSHOT = Snapshot(
-    name="build-7",
-    state="running",
-    reason="",
-    session="",
-    capacity=8,
-    used=0,
-    uptime=60.0,
-    since_heartbeat=1.0,
-    since_poll=1.0,
-    since_contact=1.0,
-    ready=True,
-    trouble="",
-    holds=(),
-    running=(),
-    polls=1,
-    claimed=1,
-    finished={"succeeded": 1},
-    delivered=1,
-    undeliverable=0,
-    backlog=0,
-    abandoned_threads=0,
-    logs_open=0,
-)
 
 
 def page() -> str:
@@ -79,7 +54,7 @@ def _name(family: str, kind: str) -> str:
 
 def _after_one_task() -> Metrics:
     """What was told of one task from its offer to its end."""
-    metrics = Metrics("harness", lambda: _SNAPSHOT)
+    metrics = Metrics("harness", snapshot)
     task = Task(id="1", type="fib")
     metrics.task_claimed(task)
     metrics.task_started(task)

@@ -1,4 +1,4 @@
-"""Which pages there are, and what makes each."""
+"""Which pages and pictures are made from the code, and what makes each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 from docs import hook_reference
 from docs.generators import commands, exit_codes, metrics, python_api, schemas, settings, status_json, wire
+from docs.pictures import live_view
 
 __all__ = ["DOCS", "PAGES"]
 
 DOCS = Path(__file__).parents[1]
 
 _REFERENCE = DOCS / "reference"
+_PICTURES = DOCS / "pictures"
 
 PAGES: Mapping[Path, Callable[[], str]] = {
     hook_reference.PAGE: hook_reference.page,
@@ -25,4 +27,5 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     _REFERENCE / "python.md": python_api.page,
     _REFERENCE / "delegate.schema.json": schemas.of_settings,
     _REFERENCE / "status.schema.json": schemas.of_status,
+    _PICTURES / "live-view.svg": live_view.picture,
 }

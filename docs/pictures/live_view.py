@@ -1,13 +1,13 @@
-"""Draws the live view of an invented runner as a picture: ``python docs/pictures/live_view.py OUT.svg``."""
+"""Draws the live view of an invented runner as a picture."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
-import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -17,12 +17,11 @@ from delegate_core.console.look import Look
 from delegate_core.console.palette import NAMED
 from delegate_core.console.render import render
 from delegate_core.console.view import Rates, View
-from delegate_core.runner.snapshot import RunningTask, Snapshot
+from delegate_core.runner.snapshot import RunningTask
+from delegate_core.runner.standing import Standing
+from docs.pictures.samples import NOON, snapshot
 
 _WIDTH, _HEIGHT = 100, 26
-
-_NOON = 1_767_268_800.0
-"""Twelve o'clock of some day, in seconds since 1970."""
 
 _RUNNING = (
     RunningTask("Qm3xT9wLR1uVbK0sYzP5aA", "deploy", 1130.0, 1200.0, "waiting for 2 of 12 replicas", cancelling=False),
@@ -36,18 +35,16 @@ _RUNNING = (
 )
 
 _RECENT = (
-    TaskFinished(_NOON - 2, "Dk5vG8sQX1nOu7ZcErT3mI", "fib", "succeeded", 1.31),
-    TaskFinished(_NOON - 9, "Fj2hM6aWY9xPb4LgStC0qU", "build", "succeeded", 356.0),
-    TaskFinished(_NOON - 31, "Gt7zN3eKB5iRd8VfHwJ1oA", "build", "failed", 94.0, "step unit-tests: exit status 1"),
-    TaskFinished(_NOON - 58, "Hx0bP4uCM2kSl6YqDnE9vT", "http_probe", "timed_out", 30.0, "timed out after 30s"),
-    TaskFinished(_NOON - 77, "Iw9cQ1yFN8jTg3XrAzK5pL", "deploy", "cancelled", 12.4, "aborted"),
+    TaskFinished(NOON - 2, "Dk5vG8sQX1nOu7ZcErT3mI", "fib", "succeeded", 1.31),
+    TaskFinished(NOON - 9, "Fj2hM6aWY9xPb4LgStC0qU", "build", "succeeded", 356.0),
+    TaskFinished(NOON - 31, "Gt7zN3eKB5iRd8VfHwJ1oA", "build", "failed", 94.0, "step unit-tests: exit status 1"),
+    TaskFinished(NOON - 58, "Hx0bP4uCM2kSl6YqDnE9vT", "http_probe", "timed_out", 30.0, "timed out after 30s"),
+    TaskFinished(NOON - 77, "Iw9cQ1yFN8jTg3XrAzK5pL", "deploy", "cancelled", 12.4, "aborted"),
 )
 
 _RECORDS = (
-    LogEvent(_NOON - 312, "warning", "", "heartbeat: manager.example answered 503; next try in 1.8s"),
-    LogEvent(
-        _NOON - 310, "warning", "", "report of task Fj2hM6aWY9xPb4LgStC0qU: timed out after 10s; next try in 2.1s"
-    ),
+    LogEvent(NOON - 312, "warning", "", "heartbeat: manager.example answered 503; next try in 1.8s"),
+    LogEvent(NOON - 310, "warning", "", "report of task Fj2hM6aWY9xPb4LgStC0qU: timed out after 10s; next try in 2.1s"),
 )
 
 _RATES = Rates(
@@ -59,29 +56,16 @@ _RATES = Rates(
     log_bytes=tuple(40_000 + 2_500 * (number * 7 % 17) for number in range(60)),
 )
 
-_SNAPSHOT = Snapshot(
-    name="build-7",
-    state="running",
-    reason="",
-    session="account acme at https://manager.example",
+_SNAPSHOT = snapshot(
     capacity=8,
     used=6,
-    uptime=8043.0,
-    since_heartbeat=12.0,
-    since_poll=0.2,
-    since_contact=0.2,
-    ready=True,
-    trouble="",
-    holds=(),
     running=_RUNNING,
-    polls=0,
     claimed=1259,
     finished={"succeeded": 1204, "failed": 31, "timed_out": 3, "cancelled": 14, "rejected": 1},
     delivered=1252,
-    undeliverable=0,
     backlog=1,
-    abandoned_threads=0,
     logs_open=6,
+    standing=Standing(),
 )
 
 
@@ -98,7 +82,8 @@ def picture() -> str:
         theme=NAMED,
     )
     view = View("harness", _SNAPSHOT, _RECENT, _RECORDS, _RATES)
-    console.print(render(view, _WIDTH, _HEIGHT, Look(keys=True, selected=_RUNNING[1].id)))
+    with _utc():
+        console.print(render(view, _WIDTH, _HEIGHT, Look(keys=True, selected=_RUNNING[1].id)))
     svg = console.export_svg(title="delegate run --backend harness", theme=MONOKAI, unique_id="live-view")
     # Some viewers trim the blanks of a text otherwise, and the columns move.
     svg = svg.replace("<text ", '<text xml:space="preserve" ')
@@ -106,15 +91,17 @@ def picture() -> str:
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
-def main() -> None:
-    """Write the picture to the file that the first argument names."""
-    # The picture is the same wherever it is drawn.
+@contextmanager
+def _utc() -> Iterator[None]:
+    """The view shows local times; the picture is the same wherever it is drawn."""
+    before = os.environ.get("TZ")
     os.environ["TZ"] = "UTC"
     time.tzset()
-    if len(sys.argv) != 2:
-        sys.exit("usage: python docs/pictures/live_view.py OUT.svg")
-    Path(sys.argv[1]).write_text(picture(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()

@@ -22,8 +22,9 @@ from delegate_core.console.palette import INDEXED, NAMED, ascii_only
 from delegate_core.console.render import render
 from delegate_core.console.view import Rates, ShownLine, View
 from delegate_core.model import StepReport
-from delegate_core.runner import RunningTask, Snapshot
+from delegate_core.runner import RunningTask
 from delegate_core.runner.standing import Standing
+from docs.pictures.samples import NOON, snapshot
 
 _GOLDEN = Path(__file__).parent / "golden"
 
@@ -47,35 +48,6 @@ def _set_zone(zone: str | None) -> None:
     time.tzset()
 
 
-def _snapshot(**changes: Any) -> Snapshot:
-    snapshot = Snapshot(
-        name="build-7",
-        state="running",
-        reason="",
-        session="account acme at https://manager.example",
-        capacity=10,
-        used=0,
-        uptime=8043.0,
-        since_heartbeat=12.0,
-        since_poll=0.2,
-        since_contact=0.2,
-        ready=True,
-        trouble="",
-        holds=(),
-        running=(),
-        polls=0,
-        claimed=0,
-        finished={},
-        delivered=0,
-        undeliverable=0,
-        backlog=0,
-        abandoned_threads=0,
-        logs_open=0,
-        standing=Standing("waiting", "no task for this runner on the server", 4.0),
-    )
-    return replace(snapshot, **changes)
-
-
 def _running(number: int) -> RunningTask:
     elapsed = None if number % 5 == 4 else 0.4 * 3.0**number if number < 8 else 12.0 * number
     task_type = _TYPES[number % 3]
@@ -87,15 +59,13 @@ def _running(number: int) -> RunningTask:
 def _finished(number: int) -> TaskFinished:
     outcome = _OUTCOMES[number % 6]
     error = "" if outcome == "succeeded" else f"step unit-tests: exit status {number}"
-    return TaskFinished(
-        1_767_268_800.0 - 7 * number, f"{9000 - number}", _TYPES[number % 2], outcome, 1.7 * number, error
-    )
+    return TaskFinished(NOON - 7 * number, f"{9000 - number}", _TYPES[number % 2], outcome, 1.7 * number, error)
 
 
 def _warning(number: int) -> LogEvent:
     level = "error" if number % 3 == 2 else "warning"
     message = f"heartbeat: manager.example answered 503; next try in {number}.8s"
-    return LogEvent(1_767_268_800.0 + number, level, "delegate_core.runner", message)
+    return LogEvent(NOON + number, level, "delegate_core.runner", message)
 
 
 _RATES = Rates(
@@ -111,13 +81,13 @@ _RATES = Rates(
 def _busy(tasks: int, capacity: int, **changes: Any) -> View:
     counts = {"succeeded": 1204, "failed": 31, "timed_out": 2, "cancelled": 4, "rejected": 1}
     running = tuple(map(_running, range(tasks)))
-    snapshot = _snapshot(capacity=capacity, used=tasks, running=running, finished=counts, **changes)
-    return View("harness", snapshot, tuple(map(_finished, range(64))), tuple(map(_warning, range(20))), _RATES)
+    runner = snapshot(capacity=capacity, used=tasks, running=running, finished=counts, **changes)
+    return View("harness", runner, tuple(map(_finished, range(64))), tuple(map(_warning, range(20))), _RATES)
 
 
 _VIEWS = {
-    "registering": View("harness", _snapshot(state="registering", session="", ready=False, uptime=1.2)),
-    "idle": View("drone", _snapshot(), rates=Rates(5.0)),
+    "registering": View("harness", snapshot(state="registering", session="", ready=False, uptime=1.2)),
+    "idle": View("drone", snapshot(), rates=Rates(5.0)),
     "five": _busy(5, 10, backlog=3, logs_open=2),
     "draining": _busy(
         5, 10, state="draining", reason="asked to drain", holds=("asked to drain", "the disk is full"), undeliverable=1,
@@ -152,7 +122,7 @@ _STAGE = RunningTask("71", "pipeline", 245.0, 3600.0, "ok 41", cancelling=False,
 _LOG = tuple(
     ShownLine(
         number,
-        1_767_268_800.0 + number,
+        NOON + number,
         "unit-tests" if number % 3 else "build",
         "warn" if number % 10 == 9 else "info",
         f"\x1b[32mok {number}\x1b[0m \x1b[2J" + (" and a long tail of words that has no room" * 3) * (number % 7 == 5),
@@ -255,10 +225,10 @@ def test_whatever_is_shown_fits_the_terminal(
     width: int,
     height: int,
 ) -> None:
-    snapshot = _snapshot(
+    runner = snapshot(
         running=tuple(tasks), name=text, session=text, trouble=text, holds=(text,), capacity=len(text) + 1
     )
-    lines = _drawn(View(text, snapshot, tuple(results), tuple(records)), width, height).split("\n")
+    lines = _drawn(View(text, runner, tuple(results), tuple(records)), width, height).split("\n")
     assert len(lines) - 1 <= height
     assert all(cell_len(line) <= width and line.isprintable() for line in lines)
 
@@ -274,7 +244,7 @@ def test_whatever_is_shown_fits_the_terminal(
     ],
 )
 def test_the_last_line_says_what_ctrl_c_will_do(state: str, says: str) -> None:
-    assert _drawn(View("harness", _snapshot(state=state)), 80, 24).splitlines()[-1].strip() == says
+    assert _drawn(View("harness", snapshot(state=state)), 80, 24).splitlines()[-1].strip() == says
 
 
 def test_nothing_moves_when_tasks_come_and_go() -> None:
@@ -285,7 +255,7 @@ def test_nothing_moves_when_tasks_come_and_go() -> None:
 
 
 def test_a_runner_that_lost_its_server_is_not_shown_as_fine() -> None:
-    assert "running, not ready" in _drawn(View("harness", _snapshot(ready=False)), 80, 24)
+    assert "running, not ready" in _drawn(View("harness", snapshot(ready=False)), 80, 24)
 
 
 @pytest.mark.parametrize(
@@ -301,15 +271,15 @@ def test_a_runner_that_waits_for_somebody_says_for_whom_and_what_to_do(
     word: str, state: str, shown: tuple[str, ...]
 ) -> None:
     trouble = "answers 401" if state == "running" else ""
-    snapshot = _snapshot(
+    runner = snapshot(
         state=state, ready=False, since_contact=245.0, trouble=trouble, standing=Standing(word, "by ops: new disk", 9.0)
     )
-    drawn = _drawn(View("harness", snapshot), 100, 24)
+    drawn = _drawn(View("harness", runner), 100, 24)
     assert [text for text in shown if text not in drawn] == []
 
 
 def test_what_is_drawn_over_and_over_shows_its_last_state() -> None:
     task = RunningTask("1", "build", 1.0, 60.0, "\x1b[32m 10%\x1b[0m\r 55%\r", cancelling=False)
-    drawn = _drawn(View("harness", _snapshot(running=(task,))), 80, 24)
+    drawn = _drawn(View("harness", snapshot(running=(task,))), 80, 24)
     assert "55%" in drawn
     assert "10%" not in drawn
