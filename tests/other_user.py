@@ -9,16 +9,19 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from delegate_core.processes import ProcessUser
 
-__all__ = ["NOBODY", "SOMEBODY", "needs_root", "open_folder"]
+__all__ = ["NOBODY", "SOMEBODY", "needs_root", "nobody", "open_folder", "pool"]
 
 NOBODY, SOMEBODY = "nobody", "54321:54322"
 """One that every machine has, and one that is a number only."""
+
+_NUMBERS = count()
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 and not os.environ.get("DELEGATE_REQUIRE_ROOT"),
@@ -28,6 +31,12 @@ needs_root = pytest.mark.skipif(
 
 def nobody() -> ProcessUser:
     return ProcessUser.named(NOBODY)
+
+
+def pool(size: int) -> tuple[str, ...]:
+    """Users that nobody else has, not even another test at the same time: all that they run is ended."""
+    numbers = [1_000_000 + os.getpid() * 100 + next(_NUMBERS) for _ in range(size)]
+    return tuple(f"{number}:{number}" for number in numbers)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ the process that was started. The modules, from the ground up:
 - ``identity`` names one process for ever, for the journal,
 - ``tree`` finds what belongs to one start,
 - ``ending`` ends it: SIGTERM, a grace, SIGKILL,
+- ``belongings`` is all that a user runs, which ends with the task that the user was for,
 - ``user`` is another user than the runner's own, ``rights`` reaches a folder as that user does,
 - ``limits`` bounds what each process of a start may take, ``launching`` has that hold from its first moment,
 - ``child`` starts the main process and reaps it, ``failure`` explains why it could not be started,
@@ -19,6 +20,7 @@ Linux 5.3 or later: processes are waited for and signalled through pidfds, so th
 process that got the pid of another, and no wait polls.
 """
 
+from delegate_core.processes.belongings import end_all_of, processes_of
 from delegate_core.processes.ending import end_leftovers
 from delegate_core.processes.failure import ProcessStartError
 from delegate_core.processes.identity import MARK_VARIABLE, ProcessIdentity
@@ -40,6 +42,8 @@ __all__ = [
     "ProcessStartError",
     "ProcessUser",
     "Stream",
+    "end_all_of",
     "end_leftovers",
+    "processes_of",
     "run",
 ]

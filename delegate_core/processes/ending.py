@@ -4,6 +4,7 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
@@ -11,10 +12,17 @@ from delegate_core.processes.identity import ProcessIdentity, checked_mark
 from delegate_core.processes.table import Entry, boot_id, pinned
 from delegate_core.processes.tree import Tree
 
-__all__ = ["Ending", "end_leftovers", "end_tree", "wait_gone"]
+__all__ = ["Ending", "Members", "end_leftovers", "end_tree", "wait_gone"]
 
 _KILL_PATIENCE = 5.0
 """Seconds for the kernel to end what got SIGKILL; what takes longer hangs in it, or is another user's."""
+
+
+class Members(Protocol):
+    """Processes that belong together."""
+
+    async def find(self) -> frozenset[Entry]:
+        """Those that live now, never this process itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ async def end_leftovers(leftover: ProcessIdentity | str, grace: float) -> int:
     return (await end_tree(Tree(leftover.mark, (leftover.pid, leftover.start_time)), grace)).ended
 
 
-async def end_tree(tree: Tree, grace: float, group: int | None = None) -> Ending:
+async def end_tree(tree: Members, grace: float, group: int | None = None) -> Ending:
     """End all of a tree, within the grace and five seconds more.
 
     Args:
@@ -82,7 +90,7 @@ async def wait_gone(members: frozenset[Entry], own_child: int | None = None) -> 
                 _reap_adopted(descriptor)
 
 
-async def _sweep(tree: Tree, number: signal.Signals, group: int | None, signalled: set[Entry]) -> None:
+async def _sweep(tree: Members, number: signal.Signals, group: int | None, signalled: set[Entry]) -> None:
     """Signal each member and wait for it; again for those that were forked meanwhile. Adds to `signalled`.
 
     Nobody is signalled twice: some programs take a second SIGTERM for impatience and drop their cleaning up.

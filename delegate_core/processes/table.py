@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 
-__all__ = ["Entry", "boot_id", "environment_value", "pinned", "read_entry", "read_table"]
+__all__ = ["Entry", "boot_id", "environment_value", "pinned", "read_entry", "read_table", "user_of"]
 
 _CHUNK = 16 * 1024
 _EXEC_LOOKS = 100
@@ -81,6 +81,15 @@ def _folders() -> list[tuple[int, int]]:
     """The pid of each process, and the inode of its folder."""
     with os.scandir("/proc") as folders:
         return [(int(folder.name), folder.inode()) for folder in folders if folder.name.isdecimal()]
+
+
+def user_of(pid: int) -> int | None:
+    """Whose process it is by its real, effective and saved id alike; None when they differ, or it is gone."""
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        if line.startswith(b"Uid:"):
+            ids = set(line.split()[1:4])
+            return int(ids.pop()) if len(ids) == 1 else None
+    return None
 
 
 def environment_value(pid: int, name: str) -> str | None:

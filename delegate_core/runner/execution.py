@@ -239,10 +239,19 @@ class Execution:
         )
 
     async def _clean_up(self) -> None:
-        self._streams.end()
-        if self._task_folder is not None:
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._end_left()
+            finally:
+                self._streams.end()
+            if self._task_folder is not None:
                 await anyio.to_thread.run_sync(self.core.folder.remove_task, self.number)
+
+    async def _end_left(self) -> None:
+        """End daemons that no mark finds any more, where the task has a user of its own: before its folder goes."""
+        ended = await self.core.users.end_task(self._user)
+        if ended and self._context is not None:
+            self._context.log(f"warning: ended {ended} processes that the task had left", level="warning")
 
     def _sendable(self, result: TaskResult) -> TaskResult:
         """The result as it may leave: a handler may have put a secret into it, or a file name that is no UTF-8."""

@@ -268,6 +268,7 @@ class Runner:
         ):
             folder.make_work(shared=bool(self._users.users))
             self._users.prepare(folder.work, folder.path)
+            await self._users.claim(folder.path, self.settings.grace)
             self._upkeep.open(folder.path)
             async with self.engines.opened(journal.instance()), self._lives() as spawn:
                 try:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
-from delegate_core.errors import SettingsError
-from delegate_core.processes import ProcessUser
+from delegate_core.errors import SettingsError, StateError
+from delegate_core.processes import ProcessUser, end_all_of, processes_of
 from delegate_core.processes.privileges import children_gain_nothing, missing_for_users
 from delegate_core.processes.rights import FolderError, is_supported, open_folder
+from delegate_core.processes.table import Entry
 from delegate_core.settings import RunnerSettings
 
 __all__ = ["TaskUsers"]
+
+_log = logging.getLogger(__name__)
+
+_POOL = "pool-users"
+"""In the state folder: the numbers of users that this runner has had for its tasks alone, a line each."""
+
+_GRACE = 1.0
+"""Seconds that daemons of a task have to end, after the task itself had its grace."""
 
 _DUMPABLE = Path("/proc/sys/fs/suid_dumpable")
 
@@ -90,6 +101,40 @@ class TaskUsers:
         if self.users:
             children_gain_nothing()
 
+    @property
+    def pool(self) -> tuple[ProcessUser, ...]:
+        """Those of whom each has one task at a time: what such a user runs is that task's."""
+        return self.users if len(self.users) > 1 else ()
+
+    async def claim(self, state: Path, grace: float) -> None:
+        """Have the pool to ourselves: end what an earlier life of this state folder has left of it.
+
+        Raises:
+            SettingsError: somebody else uses one of them.
+            StateError: the state folder does not take the record of it.
+        """
+        record = state / _POOL
+        known = _recorded(record)
+        for user in self.pool:
+            if user.uid in known:
+                await self._end_all(user, grace, "an earlier run")
+            elif found := await anyio.to_thread.run_sync(processes_of, user):
+                raise _taken(user, found)
+        if self.pool:
+            _write(record, known | {user.uid for user in self.pool})
+
+    async def end_task(self, user: ProcessUser | None) -> int:
+        """End whatever the user of a task still runs, if it is one of a pool; how many processes that were."""
+        return await self._end_all(user, _GRACE, "a task") if user in self.pool and user is not None else 0
+
+    async def _end_all(self, user: ProcessUser, grace: float, whose: str) -> int:
+        ending = await end_all_of(user, grace)
+        if ending.ended:
+            _log.warning("ended %d processes of user %s that %s had left", ending.ended, user, whose)
+        if ending.survivors:
+            _log.error("%d processes of user %s could not be ended", ending.survivors, user)
+        return ending.ended
+
     @asynccontextmanager
     async def one(self) -> AsyncIterator[ProcessUser | None]:
         """The user for one task; where each has its own, nobody else's meanwhile."""
@@ -107,6 +152,20 @@ class TaskUsers:
             self._freed = anyio.Event()
 
 
+def _recorded(record: Path) -> set[int]:
+    with suppress(FileNotFoundError):
+        return {int(line) for line in record.read_text("ascii").splitlines() if line.isdecimal()}
+    return set()
+
+
+def _write(record: Path, users: set[int]) -> None:
+    try:
+        record.touch(0o600)
+        record.write_text("".join(f"{user}\n" for user in sorted(users)), "ascii")
+    except OSError as error:
+        raise StateError(f"cannot write {record}: {error.strerror}") from error
+
+
 def _fit(user: ProcessUser) -> ProcessUser:
     """The user itself.
 
@@ -120,6 +179,14 @@ def _fit(user: ProcessUser) -> ProcessUser:
     if 0 in user.groups:
         raise ValueError(f"{user} is in root's group: take it out, or name it as {user}:GROUP with a group of its own")
     return user
+
+
+def _taken(user: ProcessUser, found: Collection[Entry]) -> SettingsError:
+    one = min(entry.pid for entry in found)
+    return SettingsError(
+        f"run_as: user {user} already has {len(found)} processes, such as {one}: what a user of several runs is ended with "
+        "its task, so it must be nobody else's, nor that of a container; end them, or name another"
+    )
 
 
 def _unable() -> list[str]:

@@ -20,7 +20,8 @@ from delegate_core.settings import RunnerSettings
 from delegate_core.testing.bench import Bench
 from tests.artifacts.git_server import Repository
 from tests.core.memory_backend import MemoryBackend, MemoryServer
-from tests.other_user import NOBODY, SOMEBODY, needs_root, nobody, open_folder
+from tests.other_user import NOBODY, SOMEBODY, needs_root, nobody, open_folder, pool
+from tests.processes.recorder import Recorder, cancelled_at_the_end, shell
 
 pytestmark = [pytest.mark.anyio, needs_root]
 
@@ -81,10 +82,24 @@ async def test_a_task_has_a_user_of_its_own_while_it_runs() -> None:
 
 
 async def test_more_tasks_than_users_are_no_change_that_a_reload_makes(bench: Bench, place: Path) -> None:
-    started = await bench.start({}, run_as=(NOBODY, SOMEBODY), capacity=2, work_dir=place / "work")
+    started = await bench.start({}, run_as=pool(2), capacity=2, work_dir=place / "work")
     with pytest.raises(SettingsError, match="2 users for 3 tasks"):
         await started.runner.reload(started.runner.settings.model_copy(update={"capacity": 3}))
     assert started.runner.slots.capacity == 2
+
+
+async def test_a_user_of_several_who_runs_something_already_is_refused_and_left_alone(place: Path) -> None:
+    names = pool(2)
+    user = ProcessUser.named(names[1])
+    wanted = RunnerSettings(run_as=names, capacity=2, work_dir=place / "work")
+    (place / "state").mkdir(mode=0o700)
+    async with cancelled_at_the_end(Recorder(shell("echo main $$; exec sleep 60", Path("/"), user=user))) as recorder:
+        (theirs,) = await recorder.announced("main")
+        with pytest.raises(SettingsError, match=f"user {user} already has 1 processes, such as {theirs.pid}:"):
+            await TaskUsers.of(wanted, capacity=2).claim(place / "state", grace=0.0)
+        assert theirs.alive()
+    await TaskUsers.of(wanted, capacity=2).claim(place / "state", grace=0.0)
+    assert (place / "state" / "pool-users").stat().st_mode & 0o777 == 0o600
 
 
 # ---------------------------------------------------------------------- which folders

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from delegate_core.processes import ProcessIdentity
-from tests.integration.command import Command
-from tests.other_user import needs_root, nobody, open_folder
+from tests.integration.command import Command, Running
+from tests.other_user import needs_root, nobody, open_folder, pool
 from tests.reliability.sides import SIDES, Side, opened
 
 pytestmark = [pytest.mark.anyio, needs_root]
@@ -149,8 +149,7 @@ async def test_after_kill_9_what_a_task_left_running_and_what_it_left_lying_are_
 
 async def test_a_task_that_has_a_user_of_its_own_does_not_reach_the_one_beside_it(delegate: Command) -> None:
     async with opened("harness") as side:
-        users = ("nobody", "54321:54322")
-        line = [*flags(delegate, *users), "--capacity", "2", "--task-logs"]
+        line = [*flags(delegate, *pool(2)), "--capacity", "2", "--task-logs"]
         async with delegate.started(*line, **settings(delegate, side)) as runner:
             await runner.said("running")
             victim = side.submit(["echo mine >file; chmod 666 file; chmod 777 .; echo at $PWD pid $$; kill -STOP $$"])
@@ -166,6 +165,50 @@ async def test_a_task_that_has_a_user_of_its_own_does_not_reach_the_one_beside_i
             assert opens(text_of(end.logs)) == set()
             runner.signal(signal.SIGTERM)
             assert await runner.ended() == 0, runner.text
+
+
+DAEMON = "(setsid env -i sh -c 'echo $$ >daemon; exec sleep 100' >/dev/null 2>&1 &); while ! test -s daemon; do :; done"
+"""What nothing finds but its user: it has left its session, its parent and its environment."""
+
+
+async def test_daemons_of_a_task_with_a_user_of_its_own_end_with_it_and_by_the_next_start_after_kill_9(
+    delegate: Command,
+) -> None:
+    line = [*flags(delegate, *pool(2)), "--capacity", "2", "--task-logs"]
+    async with opened("harness") as side:
+        given = settings(delegate, side)
+        async with delegate.started(*line, **given) as runner:
+            await runner.said("running")
+            task = side.submit([DAEMON, "echo first $(cat daemon); while ! test -e ../go; do sleep 0.02; done"])
+            first = await announced(runner, "first")
+            assert first.alive()
+            go(delegate)
+            end = await side.ended(task)
+            assert (end.succeeded, first.alive()) == (True, False)
+            assert "warning: ended 1 processes that the task had left" in text_of(end.logs)
+            task = side.submit([DAEMON, "echo second $(cat daemon); sleep 600"])
+            second = await announced(runner, "second")
+            runner.kill()
+        assert second.alive()
+        async with delegate.started(*line, **given) as runner:
+            await runner.said("running")
+            assert not second.alive()
+            assert (await side.ended(task)).error == "runner restarted"
+            runner.signal(signal.SIGTERM)
+            assert await runner.ended() == 0, runner.text
+
+
+async def announced(runner: Running, name: str) -> ProcessIdentity:
+    """The process that a task has told of in a line with this name."""
+    await runner.said(f"| {name} ")
+    said = next(line for line in runner.text.splitlines() if f"| {name} " in line)
+    return ProcessIdentity.of(int(said.partition(f"| {name} ")[2]), "some-mark")
+
+
+def go(delegate: Command) -> None:
+    """Let the task end that waits for it."""
+    (folder,) = (delegate.folder / "work").glob("*/*/work")
+    (folder.parent / "go").touch()
 
 
 async def test_a_user_who_would_separate_nothing_is_refused_at_the_start(delegate: Command) -> None:
