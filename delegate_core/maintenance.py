@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from delegate_core.errors import StateError
+from delegate_core.errors import SettingsError, StateError
 
 __all__ = ["Maintenance", "MaintenanceFile"]
 
 _FILE: Final = "maintenance.json"
+
+_LONGEST: Final = 10 * 366 * 24 * 3600.0
+"""Seconds: ten years. Not every number is a moment that a calendar has."""
 
 
 class Maintenance(BaseModel):
@@ -40,15 +43,38 @@ class Maintenance(BaseModel):
     since: float = 0.0
     until: float | None = None
 
+    @classmethod
+    def beginning(cls, message: str, *, by: str, seconds: float | None) -> Self:
+        """One that begins now.
+
+        Raises:
+            SettingsError: ``seconds`` is no time, or over ten years.
+        """
+        if seconds is not None and not 0 < seconds <= _LONGEST:
+            raise SettingsError("maintenance lasts for more than 0 seconds and up to ten years, or until it is ended")
+        now = time.time()
+        text = message.encode("utf-8", "replace").decode()  # of an argument that is not UTF-8, too
+        return cls(message=text, by=by, since=now, until=None if seconds is None else now + seconds)
+
     def __str__(self) -> str:
         """In one line: ``in maintenance by ops until 2026-11-25 16:00: new disk``."""
         by = f" by {self.by}" if self.by else ""
-        until = f" until {datetime.fromtimestamp(self.until).astimezone():%Y-%m-%d %H:%M}" if self.until else ""
+        until = f" until {moment}" if (moment := _moment(self.until)) else ""
         return f"in maintenance{by}{until}{f': {self.message}' if self.message else ''}"
 
     def is_over(self, clock: Callable[[], float] = time.time) -> bool:
         """Its own end has come."""
         return self.until is not None and self.until <= clock()
+
+
+def _moment(seconds: float | None) -> str:
+    """When, for people; nothing for what no calendar has, as a file may say that somebody wrote."""
+    if seconds is None:
+        return ""
+    try:
+        return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+    except (OverflowError, OSError, ValueError):
+        return ""
 
 
 class MaintenanceFile:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import getpass
 import sys
-import time
 from pathlib import Path
 
 from delegate_core.cli.durations import seconds_of
 from delegate_core.cli.steering import given
+from delegate_core.console.visible import visible
 from delegate_core.control import NoRunner, Order
 from delegate_core.maintenance import Maintenance, MaintenanceFile
 from delegate_core.statefolder import StateFolder
@@ -27,13 +27,12 @@ def begin(folder: Path, message: str, duration: str | None) -> int:
     try:
         answer = given(folder, Order(do="maintain", reason=message, seconds=seconds))
     except NoRunner:
-        until = None if seconds is None else time.time() + seconds
-        wanted = Maintenance(message=message, by=getpass.getuser(), since=time.time(), until=until)
+        wanted = Maintenance.beginning(message, by=getpass.getuser(), seconds=seconds)
         with StateFolder(folder) as owned:
             MaintenanceFile(owned.path).write(wanted)
-        sys.stdout.write(f"the next runner there starts {wanted}\n")
+        sys.stdout.write(f"the next runner there starts {visible(str(wanted))}\n")
         return 0
-    sys.stdout.write(f"process {answer.pid}: {answer.why or 'in maintenance'}\n")
+    sys.stdout.write(f"process {answer.pid}: {visible(answer.why) or 'in maintenance'}\n")
     return 0
 
 
@@ -54,5 +53,5 @@ def end(folder: Path) -> int:
 def show(folder: Path) -> int:
     """Print how it is; 1 if it is in maintenance."""
     found = MaintenanceFile(folder).read()
-    sys.stdout.write(f"{found or 'not in maintenance'}\n")
+    sys.stdout.write(f"{visible(str(found or 'not in maintenance'))}\n")
     return 0 if found is None else 1

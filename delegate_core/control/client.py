@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from delegate_core.control.wire import Answer, Order, at_socket, new_socket
+from delegate_core.control.wire import Answer, Order, at_socket, encoded, new_socket
 from delegate_core.errors import DelegateError
 
 __all__ = ["NoRunner", "ask"]
@@ -36,7 +36,7 @@ def ask(folder: Path, order: Order, *, timeout: float = 30.0) -> Answer:
         except OSError:
             raise NoRunner(f"no runner is running in {folder}; name one with --state-dir, or its --name") from None
         try:
-            connection.sendall(order.model_dump_json(exclude_defaults=True).encode() + b"\n")
+            connection.sendall(encoded(order, exclude_defaults=True))
             with connection.makefile("rb") as stream:
                 return Answer.model_validate_json(stream.readline(_LARGEST))
         except OSError as error:

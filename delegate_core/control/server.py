@@ -15,7 +15,7 @@ from typing import Final
 import anyio
 from pydantic import ValidationError
 
-from delegate_core.control.wire import LONGEST, SOCKET, Answer, Order, at_socket, new_socket
+from delegate_core.control.wire import LONGEST, SOCKET, Answer, Order, at_socket, encoded, new_socket
 from delegate_core.errors import DelegateError
 from delegate_core.markers import hookimpl
 from delegate_core.runner import Runner
@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 _PATIENCE: Final = 5.0
 """Seconds that a caller has to say what it wants, and to take the answer."""
+
+_RETRY: Final = 1.0
+"""Seconds until the next try where the system has no descriptor for a caller."""
 
 _CALLERS: Final = 16
 """Connections at one time; more are closed at once."""
@@ -77,8 +80,7 @@ class ControlServer:
             return
         with listening:
             async with anyio.create_task_group() as callers:
-                while True:
-                    connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+                async for connection in _accepted(listening):
                     callers.start_soon(self._meet, connection)
 
     async def _meet(self, connection: socket.socket) -> None:
@@ -88,7 +90,7 @@ class ControlServer:
         try:
             if self._callers <= _CALLERS and (caller := _caller(connection)) in {0, os.geteuid()}:
                 answer = await self._answer(await _line(reader), _name_of(caller))
-                writer.write(answer.model_dump_json().encode() + b"\n")
+                writer.write(encoded(answer))
                 with anyio.move_on_after(_PATIENCE):
                     await writer.drain()
         except (OSError, ValueError):
@@ -155,6 +157,22 @@ class ControlServer:
             case "drop":
                 return _lines(await runner.outbox.drop(order.ids))
         return ()
+
+
+async def _accepted(listening: socket.socket) -> AsyncIterator[socket.socket]:
+    """Callers without end. One that there is no descriptor for has to wait until there is."""
+    failing = False
+    while True:
+        try:
+            connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+        except OSError as error:
+            if not failing:
+                _log.warning("no orders can be taken for now: %s; trying again every second", error.strerror)
+            failing = True
+            await anyio.sleep(_RETRY)
+        else:
+            failing = False
+            yield connection
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["LONGEST", "SOCKET", "Answer", "Order", "at_socket", "new_socket"]
+__all__ = ["LONGEST", "SOCKET", "Answer", "Order", "at_socket", "encoded", "new_socket"]
 
 SOCKET: Final = "control"
 """The socket's name in the state folder."""
@@ -69,6 +70,12 @@ class Answer(BaseModel):
     since: float | None = None
     running: int = 0
     capacity: int = 0
+
+
+def encoded(said: Order | Answer, *, exclude_defaults: bool = False) -> bytes:
+    """The line for it. Half a surrogate pair, as in an argument that is not UTF-8, becomes a question mark."""
+    value = said.model_dump(exclude_defaults=exclude_defaults)
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def at_socket(folder: Path, use: Callable[[str], None]) -> None:

@@ -212,6 +212,7 @@ class Runner:
 
         Raises:
             StateError: it does not run yet, or that cannot be recorded in its state folder. Nothing has changed.
+            SettingsError: so many seconds are no time, or over ten years.
         """
         self._upkeep.maintain(message, by, seconds)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -59,9 +58,9 @@ class Upkeep:
 
         Raises:
             StateError: it cannot be recorded; nothing has changed.
+            SettingsError: so many seconds are no time, or over ten years.
         """
-        now = time.time()
-        wanted = Maintenance(message=message, by=by, since=now, until=None if seconds is None else now + seconds)
+        wanted = Maintenance.beginning(message, by=by, seconds=seconds)
         self._recorded.write(wanted)
         self._note(wanted)
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic_core import PydanticSerializationError
 from starlette.applications import Starlette
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from delegate_core.errors import StateError
+from delegate_core.errors import SettingsError, StateError
 from delegate_core.runner.readiness import readiness
 from delegate_core.settings import parse_duration
 from delegate_core.status.access import COOKIE
@@ -125,7 +126,7 @@ class _Guard:
             if not self._access.admits(request.headers, request.cookies):
                 return self._refused()
             if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-                return JSONResponse({"error": "send Content-Type: application/json"}, 415)
+                return _Answer({"error": "send Content-Type: application/json"}, 415)
             return await call(request)
 
         return guarded
@@ -161,15 +162,15 @@ class _Looks:
 
     async def status(self, _request: Request) -> Response:
         """For programs."""
-        return _json(self._source.report().model_dump_json())
+        return Response(_report(self._source), media_type="application/json")
 
     async def records(self, _request: Request) -> Response:
         """The runner's own log, the latest last."""
-        return JSONResponse({"records": [asdict(record) for record in self._source.activity.records()]})
+        return _Answer({"records": [asdict(record) for record in self._source.activity.records()]})
 
     async def settings(self, _request: Request) -> Response:
         """Each setting with its value and where that came from; secrets are hidden."""
-        return JSONResponse(self._source.settings())
+        return _Answer(self._source.settings())
 
     async def events(self, request: Request) -> Response:
         """The state whenever it has changed, as server-sent events."""
@@ -181,7 +182,7 @@ class _Looks:
             now = anyio.current_time()
             if self._source.activity.version != seen or now - last >= _BEAT:
                 seen, last = self._source.activity.version, now
-                yield _event("status", self._source.report().model_dump_json())
+                yield _event("status", _report(self._source))
             await anyio.sleep(_FRAME)
 
     async def log(self, request: Request) -> Response:
@@ -197,15 +198,15 @@ class _Looks:
         """What is remembered of a task's log, from line ``?start=N`` on."""
         task_id = request.path_params["task_id"]
         if self._source.activity.find(task_id) is None:
-            return JSONResponse({"error": f"no task {task_id}"}, 404)
+            return _Answer({"error": f"no task {task_id}"}, 404)
         lines = self._source.activity.lines(task_id, _start(request))
-        return JSONResponse({"lines": [asdict(line) for line in lines]})
+        return _Answer({"lines": [asdict(line) for line in lines]})
 
     async def line_events(self, request: Request) -> Response:
         """The lines of a task as they come, as server-sent events; ends with the task."""
         task_id = request.path_params["task_id"]
         if self._source.activity.find(task_id) is None:
-            return JSONResponse({"error": f"no task {task_id}"}, 404)
+            return _Answer({"error": f"no task {task_id}"}, 404)
         return _stream(self._lines_of(request, task_id, _start(request)))
 
     async def _lines_of(self, request: Request, task_id: str, start: int) -> AsyncIterator[str]:
@@ -243,7 +244,7 @@ class _Orders:
 
     async def _told(self, what: str, request: Request) -> str:
         """By whom, and why, as an order's ``reason`` says."""
-        why = (await _order(request)).get("reason")
+        why = _said((await _order(request)).get("reason"))
         return f"{what} by {self._access.caller(request.headers)}{f': {why}' if why else ''}"
 
     async def pause(self, request: Request) -> Response:
@@ -260,11 +261,11 @@ class _Orders:
         """Take no new task until that is ended or ``for`` is over, whatever restarts; ``message`` is shown."""
         given = await _order(request)
         try:
-            seconds = None if given.get("for") in {None, ""} else parse_duration(given["for"])
+            seconds = None if given.get("for") in (None, "") else parse_duration(given["for"])
             by = self._access.caller(request.headers)
-            self._runner.maintain(str(given.get("message") or ""), by=by, seconds=seconds)
-        except (ValueError, StateError) as error:
-            return JSONResponse({"error": str(error)}, 400 if isinstance(error, ValueError) else 409)
+            self._runner.maintain(_said(given.get("message")), by=by, seconds=seconds)
+        except (ValueError, SettingsError, StateError) as error:
+            return _Answer({"error": str(error)}, 409 if isinstance(error, StateError) else 400)
         return self._state()
 
     async def end_maintenance(self, _request: Request) -> Response:
@@ -272,7 +273,7 @@ class _Orders:
         try:
             self._runner.end_maintenance()
         except StateError as error:
-            return JSONResponse({"error": str(error)}, 409)
+            return _Answer({"error": str(error)}, 409)
         return self._state()
 
     async def drain(self, request: Request) -> Response:
@@ -284,12 +285,12 @@ class _Orders:
         """Cancel a task."""
         task_id = request.path_params["task_id"]
         if not self._runner.cancel(task_id):
-            return JSONResponse({"error": f"no task {task_id} is running"}, 404)
-        return JSONResponse({"cancelled": task_id})
+            return _Answer({"error": f"no task {task_id} is running"}, 404)
+        return _Answer({"cancelled": task_id})
 
     def _state(self) -> Response:
         now = self._runner.snapshot()
-        return JSONResponse({"state": now.state, "reason": now.reason, "holds": list(now.holds)})
+        return _Answer({"state": now.state, "reason": now.reason, "holds": list(now.holds)})
 
 
 async def _order(request: Request) -> Mapping[str, Any]:
@@ -306,13 +307,30 @@ async def _order(request: Request) -> Mapping[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
+def _said(value: Any) -> str:
+    """What an order says for people."""
+    return str(value or "").encode("utf-8", "replace").decode()
+
+
 def _start(request: Request) -> int:
     given = request.query_params.get("start", "0")
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 16 else 0
 
 
-def _json(text: str) -> Response:
-    return Response(text, media_type="application/json")
+class _Answer(JSONResponse):
+    """JSON; half a surrogate pair, as in a file name that is not UTF-8, becomes a question mark."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _report(source: Source) -> str:
+    """The state, for programs; with half a surrogate pair as in an answer."""
+    report = source.report()
+    try:
+        return report.model_dump_json()
+    except PydanticSerializationError:
+        return json.dumps(report.model_dump(), ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def _event(kind: str, data: str) -> str:

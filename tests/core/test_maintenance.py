@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from delegate_core.maintenance import MaintenanceFile
+from delegate_core.errors import SettingsError
+from delegate_core.maintenance import Maintenance, MaintenanceFile
 from delegate_core.runner import Runner
 from delegate_core.runner.readiness import readiness
 from delegate_core.testing.bench import Bench
@@ -64,6 +65,24 @@ async def test_maintenance_with_an_end_of_its_own_ends_by_itself(tmp_path: Path)
         await until(started.runner, "maintenance")
         await until(started.runner, "waiting")
         assert MaintenanceFile(started.runner.state_dir).read() is None
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 1e12, 1e300, float("inf"), float("nan")])
+def test_a_time_that_no_calendar_has_is_refused(seconds: float) -> None:
+    with pytest.raises(SettingsError, match="up to ten years"):
+        Maintenance.beginning("new disk", by="ops", seconds=seconds)
+
+
+@pytest.mark.parametrize("until", ["1e300", "1e14", "-1e300"])
+def test_a_file_with_a_time_that_no_calendar_has_can_be_read_and_shown(tmp_path: Path, until: str) -> None:
+    (tmp_path / "maintenance.json").write_text(f'{{"message": "new disk", "until": {until}}}')
+    found = MaintenanceFile(tmp_path).read()
+    assert found is None if until.startswith("-") else str(found) == "in maintenance: new disk"
+
+
+def test_a_message_that_is_not_unicode_is_written_down(tmp_path: Path) -> None:
+    MaintenanceFile(tmp_path).write(Maintenance.beginning("new \udcff disk", by="ops", seconds=None))
+    assert str(MaintenanceFile(tmp_path).read()) == "in maintenance by ops: new ? disk"
 
 
 def test_a_file_that_cannot_be_read_counts_as_maintenance(tmp_path: Path) -> None:

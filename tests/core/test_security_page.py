@@ -8,11 +8,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "security.md").read_text("utf-8"))
+PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED = TEST.findall(PAGE)
 
 
-def test_the_page_names_tests() -> None:
-    assert len(NAMED) > 20
+def promises() -> list[str]:
+    """Each item of the lists under "What is promised"."""
+    section = PAGE.split("\n## What is promised\n")[1].split("\n## ")[0]
+    return re.split(r"^\* ", section, flags=re.MULTILINE)[1:]
+
+
+def test_the_page_makes_promises() -> None:
+    assert len(promises()) > 30
+
+
+def test_each_promise_names_the_test_that_shows_it() -> None:
+    assert [promise for promise in promises() if not TEST.search(promise)] == []
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED, ids=[name for _, name in NAMED])

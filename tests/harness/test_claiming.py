@@ -1,5 +1,6 @@
 """Acquiring: what each answer means, and what follows a lost one."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import pytest
 from delegate_core.model import CancelCause, Ended, Offer, Outcome, Task, TaskResult
 from delegate_harness.aborts import Aborts
 from delegate_harness.claiming import PAUSES, claim
+from delegate_harness.client import ManagerFault
 from delegate_harness.logtarget import target_of
 from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Submission, Verdict
 from delegate_harness.session import HarnessSession
 from delegate_harness.wire import AcquiredTask
 from tests.harness.handlers import fib
 from tests.harness.runners import entries, eventually, running, session_at
-from tests.harness.scripted import ScriptedManager, event, package, unauthorized
+from tests.harness.scripted import Call, ScriptedManager, event, package, unauthorized
 
 pytestmark = pytest.mark.anyio
 NOT_TO_BE_HAD = [
@@ -257,3 +259,61 @@ async def test_half_a_surrogate_pair_in_the_data_loses_no_task(
     task = await claim(session, Offer("t1", "fib"), Aborts(), again=False)
     assert isinstance(task, Task)
     assert task.data == {"text": "a?b"}
+
+
+_UNREADABLE = {
+    "deeper than pydantic reads": "[" * 300 + "]" * 300,
+    "deeper than Python reads": '{"a":[' * 30_000 + "]}" * 30_000,
+    "a number of more digits than Python reads": "9" * 5000,
+}
+
+
+def package_text(call: Call, data: str, timeout: str = "60000") -> str:
+    """A package whose data, and time, are written as they are given."""
+    return json.dumps(package(call, data="DATA", timeout="TIME")).replace('"DATA"', data).replace('"TIME"', timeout)
+
+
+@pytest.mark.parametrize("data", _UNREADABLE.values(), ids=_UNREADABLE)
+async def test_data_that_no_parser_takes_is_rejected_at_once_instead_of_holding_a_slot(
+    scripted: ScriptedManager, session: HarnessSession, data: str
+) -> None:
+    scripted.on("acquire", lambda call: (200, package_text(call, f'["a \\" [ quoted", {data}]')))
+    answer = await claim(session, Offer("t1", "fib"), Aborts(), again=False)
+    assert isinstance(answer, Ended)
+    assert answer.result.outcome is Outcome.REJECTED
+    assert "nested" in answer.result.error
+    assert answer.task.timeout == 60
+
+
+async def test_unreadable_data_reaches_the_manager_as_a_result_and_the_next_task_is_run(
+    scripted: ScriptedManager, tmp_path: Path
+) -> None:
+    scripted.lists(event("t1"), event("t2"))
+
+    def acquired(call: Call) -> tuple[int, str]:
+        return 200, package_text(call, "[" * 300 + "]" * 300 if "/t1/" in call.target else '{"n": 1}')
+
+    scripted.on("acquire", acquired)
+    async with running(scripted, tmp_path, {"fib": fib}, capacity=1):
+        await scripted.seen("result", 2)
+    told = {call.json()["id"]: call.json()["code"] for call in scripted.named("result")}
+    assert told == {"t1": "FAILED", "t2": "OK"}
+
+
+@pytest.mark.parametrize("time", ["9" * 400, "1e999", "NaN", "-5", '"soon"'])
+async def test_a_time_that_is_none_loses_no_task(scripted: ScriptedManager, session: HarnessSession, time: str) -> None:
+    scripted.on("acquire", lambda call: (200, package_text(call, "1", time)))
+    task = await claim(session, Offer("t1", "fib"), Aborts(), again=False)
+    assert isinstance(task, Task)
+    assert task.timeout is None
+
+
+@pytest.mark.parametrize("text", ['{"id": "t1", "data": "canary', '["canary"]', '"canary', '[[[[[[["canary"'])
+async def test_a_reply_that_is_no_package_is_a_fault_that_shows_nothing_of_it(
+    scripted: ScriptedManager, session: HarnessSession, text: str
+) -> None:
+    """It may hold a task's data, and with them its secrets."""
+    scripted.on("acquire", (200, text))
+    with pytest.raises(ManagerFault, match="is it a Harness manager") as caught:
+        await claim(session, Offer("t1", "fib"), Aborts(), again=False)
+    assert "canary" not in str(caught.value)

@@ -6,6 +6,8 @@ import getpass
 import json
 import socket
 import stat
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,30 @@ def _short(folder: Path) -> str:
     if not link.exists():
         link.symlink_to(folder)
     return str(link / "control")
+
+
+async def test_a_runner_that_has_no_descriptor_left_for_a_caller_lives_and_hears_it_later(delegate: Command) -> None:
+    """Anybody on this machine may hold connections to its status server, which take them."""
+    limited = ("bash", "-c", 'ulimit -n 64; exec "$@"', "-", sys.executable, "-m", "delegate_core")
+    async with EmbeddedManager() as manager:
+        variables = manager_settings(manager)
+        async with delegate.started_by(*limited, *RUN, "--status", "127.0.0.1:0", **variables) as runner:
+            await runner.said("registered")
+            await runner.said("running")
+            folder = state_folder(delegate)
+            with ExitStack() as held:
+                for _ in range(80):
+                    held.enter_context(socket.create_connection(_status_of(folder)))
+                waiting = held.enter_context(socket.socket(socket.AF_UNIX))
+                waiting.connect(str(_short(folder)))
+                await runner.said("no orders can be taken for now: Too many open files")
+            assert ask(folder, Order(do="status")).state == "running"
+            runner.kill()
+
+
+def _status_of(folder: Path) -> tuple[str, int]:
+    url = json.loads((folder / "status.json").read_text())["url"]
+    return "127.0.0.1", int(url.rpartition(":")[2])
 
 
 async def test_the_status_of_a_runner_is_a_word_its_reason_and_an_exit_code(delegate: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import socket
 import stat
 from pathlib import Path
@@ -253,6 +254,31 @@ async def test_an_order_with_a_strange_body_is_still_an_order(tmp_path: Path, bo
     async with observed(tmp_path) as it:
         reply = await it.client.post("/pause", content=body, headers={"Content-Type": "application/json"})
         assert (reply.status_code, it.runner.state) == (200, "paused")
+
+
+async def test_text_that_is_not_unicode_takes_neither_the_status_nor_the_log_away(tmp_path: Path) -> None:
+    """An order may bring it, and so does a file's name in a record."""
+    async with observed(tmp_path) as it:
+        record = logging.LogRecord("delegate_core.x", logging.WARNING, "", 0, "no such file: a\udcffb", (), None)
+        for handler in logging.getLogger().handlers:
+            if type(handler).__module__.startswith("delegate_core."):  # pytest's own cannot pass it on to its parent
+                handler.handle(record)
+        reply = await it.client.post(
+            "/pause", content=b'{"reason": "why\\ud800"}', headers={"Content-Type": "application/json"}
+        )
+        assert (reply.status_code, it.runner.state) == (200, "paused")
+        it.runner.pause("new disk \udcff")
+        assert "new disk ?" in (await it.json())["runner"]["reason"]
+        assert "no such file: a?b" in [record["message"] for record in (await it.json("/log.json"))["records"]]
+
+
+async def test_maintenance_for_what_is_no_time_is_refused(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it:
+        for wanted in (b"[1]", b'{"a": 1}', b"true", b"-5", b"0", b"1e300", b"9" * 4000, b'"99999999h"'):
+            body = b'{"for": %s}' % wanted
+            reply = await it.client.post("/maintenance/on", content=body, headers={"Content-Type": "application/json"})
+            assert (reply.status_code, it.runner.state) == (400, "running"), wanted
+            assert "error" in reply.json(), wanted
 
 
 async def test_an_order_beyond_the_bound_of_a_request_is_refused_and_not_carried_out(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from delegate_core.model import (
 )
 from delegate_harness.aborts import Aborts
 from delegate_harness.logtarget import LogTarget, target_of
+from delegate_harness.package import UnreadableTask
 from delegate_harness.session import HarnessSession
 from delegate_harness.wire import AcquiredTask
 
@@ -29,6 +30,8 @@ __all__ = ["PAUSES", "HarnessTask", "claim", "recover"]
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0, 30.0)
 """Seconds before each further acquire of a task whose reply was lost, while the answer is "not available"."""
+
+_UNREADABLE = "its data cannot be read: it is nested more than 200 levels deep, or has a number of over 4300 digits"
 
 _LEAST_TIME = 1.0
 """Seconds that a task must have left to be started after a restart."""
@@ -73,6 +76,8 @@ async def _acquire(session: HarnessSession, task_id: str) -> AcquiredTask | None
 
 def _accept(acquired: AcquiredTask, offer: Offer) -> Task | Ended:
     task = _task(acquired, offer)
+    if isinstance(acquired, UnreadableTask):
+        return Ended(task, TaskResult.rejected(_UNREADABLE))
     if acquired.secret_details or acquired.encryption_configs:
         reason = "it carries secrets that the delegate has to decrypt, which this runner does not support"
         return Ended(task, TaskResult.rejected(reason))

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from delegate_core.errors import CredentialsError, Drain, Retry, SettingsError, Stop
 from delegate_core.http import Reply, Transport, operation
 from delegate_harness.auth import Tokens
+from delegate_harness.package import PackageError, read_package
 from delegate_harness.wire import AcquiredTask, ErrorReply, HeartbeatReply, Message, RegisterReply, TaskEvents
 
 __all__ = ["ManagerClient", "ManagerFault", "encode", "parse_endpoint"]
@@ -35,6 +37,9 @@ _SHOWN = 500
 
 TIMEOUT = 30.0
 HEARTBEAT_TIMEOUT = 15.0
+
+_QUICKLY_READ = 64 * 1024
+"""Bytes of a package that the event loop may read itself."""
 
 
 class ManagerFault(Exception):
@@ -158,8 +163,19 @@ class ManagerClient:
         reply = await self._call("PUT", path, query=query, accepted=_NOT_AVAILABLE)
         if reply.status in _NOT_AVAILABLE or reply.body.strip() in {b"", b"null"}:
             return None
-        acquired = self._parse(AcquiredTask, reply, "acquire")
+        try:
+            acquired = await self._read(reply.body)
+        except PackageError as error:
+            what = f"{len(reply.body)} bytes that are {error}"
+            text = f"{self.base} answered acquire with {what}; is it a Harness manager?"
+            raise ManagerFault(text, reply.status) from None
         return acquired if acquired.id else None
+
+    @staticmethod
+    async def _read(body: bytes) -> AcquiredTask:
+        if len(body) <= _QUICKLY_READ:
+            return read_package(body)
+        return await anyio.to_thread.run_sync(read_package, body)
 
     @operation("respond")
     async def respond(self, delegate_id: str, task_id: str, body: Mapping[str, Any]) -> None:

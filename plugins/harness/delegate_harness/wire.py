@@ -6,7 +6,6 @@ because a field that nobody needs has changed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -29,6 +28,9 @@ __all__ = [
 
 ABORT = "DelegateTaskAbortEvent"
 
+_FOR_EVER = 1000 * 366 * 24 * 3600 * 1000.0
+"""Milliseconds; a number of hundreds of digits is no time, and cannot be calculated with."""
+
 
 class _OrEmpty:
     """A value of another kind counts as an empty one. Within pydantic's core: a list may have hundreds of tasks."""
@@ -45,8 +47,8 @@ def _none() -> None:
 
 
 def _milliseconds(value: object) -> int:
-    known = isinstance(value, int | float) and math.isfinite(value)
-    return int(value) if known else 0  # type: ignore[call-overload]  # known says that it is a number
+    """What is no number, or of a thousand years, names no time."""
+    return int(value) if isinstance(value, int | float) and 0 < value < _FOR_EVER else 0
 
 
 Text = Annotated[str, _OrEmpty(str)]
