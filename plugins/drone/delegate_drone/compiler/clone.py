@@ -34,9 +34,9 @@ def clone_commands(build: Build, repository: Repository, clone: Clone) -> tuple[
     url = (repository.git_http_url or repository.git_ssh_url).replace("\0", "")
     if not url:
         return _refusal("the repository has no address to clone from")
-    if build.after.startswith("-"):
-        return _refusal("the build's commit is no commit id")
     checkout = _Checkout(build, clone)
+    if checkout.commit.startswith("-"):
+        return _refusal("the build's commit is no commit id")
     opening = ("git init --quiet", f"git remote add -- origin {shlex.quote(url)}")
     return (*checkout.preparation(), *opening, *checkout.commands())
 
@@ -57,7 +57,8 @@ class _Checkout:
         return name or (ref.removeprefix(_HEADS) if ref.startswith(_HEADS) else "")
 
     @cached_property
-    def _commit(self) -> str:
+    def commit(self) -> str:
+        """The build's, without what no command line can hold."""
         return self.build.after.replace("\0", "")
 
     @cached_property
@@ -81,28 +82,28 @@ class _Checkout:
         return self._merge() if self._ref.startswith(_MERGED) else self._push()
 
     def _push(self) -> tuple[str, ...]:
-        if not self._commit:
+        if not self.commit:
             return (self._fetch(self._refspec), *self._on_branch(self._tracking))
-        return (self._fetch(self._refspec), self._have_commit(self._refspec), *self._on_branch(self._commit))
+        return (self._fetch(self._refspec), self._have_commit(self._refspec), *self._on_branch(self.commit))
 
     def _merge(self) -> tuple[str, ...]:
         proposed = f"refs/remotes/origin/{self._ref.removeprefix('refs/')}"
         refspec = f"+{self._ref}:{proposed}"
-        commit = self._commit or proposed
+        commit = self.commit or proposed
         return (
             self._fetch(self._refspec),
             *self._on_branch(self._tracking),
             self._fetch(refspec),
-            *((self._have_commit(refspec),) if self._commit else ()),
+            *((self._have_commit(refspec),) if self.commit else ()),
             *((self._common_history(commit, refspec),) if self.clone.depth > 0 else ()),
             f"git merge --no-edit {shlex.quote(commit)}",
         )
 
     def _without_branch(self) -> tuple[str, ...]:
         """Nothing says what branch this is: the pull request's or any other ref, else the commit, else the HEAD."""
-        wanted = self._ref if self._ref.startswith("refs/") else self._commit or "HEAD"
-        if wanted == self._ref and self._commit:
-            target = shlex.quote(self._commit)
+        wanted = self._ref if self._ref.startswith("refs/") else self.commit or "HEAD"
+        if wanted == self._ref and self.commit:
+            target = shlex.quote(self.commit)
             return (self._fetch(wanted), self._have_commit(wanted), f"git checkout --quiet --detach {target}")
         return (self._fetch(wanted), "git checkout --quiet --detach FETCH_HEAD")
 
@@ -127,10 +128,10 @@ class _Checkout:
 
     def _have_commit(self, refspec: str) -> str:
         """Some servers give out no single commit: then the whole history has it."""
-        test = f"git cat-file -e {shlex.quote(self._commit + '^{commit}')} 2>/dev/null"
+        test = f"git cat-file -e {shlex.quote(self.commit + '^{commit}')} 2>/dev/null"
         if self.clone.depth <= 0:
-            return f"{test} || {self._fetch(self._commit)}"
-        alone = f"git fetch --depth={self.clone.depth} origin {shlex.quote(self._commit)}"
+            return f"{test} || {self._fetch(self.commit)}"
+        alone = f"git fetch --depth={self.clone.depth} origin {shlex.quote(self.commit)}"
         return f"{test} || {alone} || {self._fetch(refspec, depth=_EVERYTHING)}"
 
     def _common_history(self, commit: str, refspec: str) -> str:
