@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from delegate_core.cli.commands import cache, config, development, outbox, plugins, service, steering, tasks, watching
 from delegate_core.cli.contributed import add_commands
+from delegate_core.cli.sections import Sections
 
 __all__ = ["build"]
 
 _COMMANDS = (development, watching, steering, tasks, outbox, plugins, config, cache, service)
+
+_DELEGATE = """An extensible runner for CI control planes.
+
+\b
+    delegate demo                                   # see it work, without an account
+    delegate run --backend drone --help             # every setting of a backend
+    delegate COMMAND --help                         # examples of each command
+"""
 
 _RUN = """Run a runner against a control plane.
 
@@ -25,7 +34,7 @@ a second one cancels the running tasks, a third leaves at once. `delegate run --
 backend's own settings too.
 """
 
-_DOCTOR = """Find out why a runner does nothing: what is well, what is not, and what to do.
+_DOCTOR = """Find out why a runner does nothing, and what to do.
 
 \b
     delegate doctor --backend drone                 # with the settings of `delegate run`
@@ -37,7 +46,7 @@ token, clock, and what the backend adds. Works beside a running runner, changes 
 The exit status: 0 nothing is in the way, 1 something is; 2 to 6 where `delegate run` would end with that.
 """
 
-_DEV = """Serve an embedded control plane on loopback, with a runner beside it.
+_DEV = """Serve a control plane on loopback, with a runner beside it.
 
 \b
     delegate dev --backend harness --handlers my_handlers.py
@@ -51,7 +60,9 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     """The command line for these arguments: the settings of ``run`` and ``dev`` depend on the backend they name."""
     app = typer.Typer(
         name="delegate",
-        help="An extensible runner for CI control planes.",
+        cls=Sections,
+        help=_DELEGATE,
+        context_settings={"help_option_names": ["-h", "--help"]},
         no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
@@ -60,12 +71,27 @@ def build(arguments: Sequence[str]) -> Callable[..., Any]:
     command = next((each for each in arguments if not each.startswith("-")), "")
     for name, (text, function) in _WITH_SETTINGS.items():
         app.command(name, help=text)(_with_settings(command == name, arguments, name, function))
-    app.command("version")(version)
+    app.callback()(_whole)
+    app.command("version", hidden=True)(version)
     for commands in _COMMANDS:
         commands.add_to(app)
     own = {*(each.name or "" for each in app.registered_commands), *(each.name or "" for each in app.registered_groups)}
     add_commands(app, command, frozenset(own))
     return typer.main.get_command(app)
+
+
+def _whole(
+    version: Annotated[  # noqa: FBT002 - a flag, which has acted when this is called
+        bool, typer.Option("--version", "-V", is_eager=True, callback=_tell_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options of the program as a whole."""
+
+
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - called by typer
+    if asked:
+        typer.echo(f"delegate {_installed()}")
+        raise typer.Exit
 
 
 def _with_settings(
@@ -108,7 +134,11 @@ _WITH_SETTINGS: Mapping[str, tuple[str, Callable[..., None]]] = {
 
 
 def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version as installed  # noqa: PLC0415
+    """Print the version, and nothing else."""
+    typer.echo(_installed())
 
-    typer.echo(installed("delegate-core"))
+
+def _installed() -> str:
+    from importlib.metadata import version as installed  # noqa: PLC0415 - only needed here
+
+    return installed("delegate-core")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from delegate_core.cli.app import build
 from delegate_core.cli.contributed import GROUP
 from tests.integration.command import Command
 
@@ -84,3 +88,22 @@ async def test_bash_completes_commands_and_the_options_of_the_backend_that_is_na
     async with command.started_by("bash", "-c", COMPLETION, PATH=f"{programs}:{os.environ['PATH']}") as shell:
         assert await shell.ended() == 0
     assert shell.text == "maintenance\n--platform-arch\n\n"
+
+
+async def test_help_says_what_each_command_is_for_in_whole_sentences(command: Command) -> None:
+    shown = (await command("--help", COLUMNS="80")).out
+    assert "..." not in shown.replace("[ARGS]...", "")
+    listed = re.findall(r"^  ([a-z]+)  +\S", shown.partition("Try it here:")[2], re.MULTILINE)
+    commands: dict[str, Any] = vars(build([]))["commands"]
+    assert sorted(listed) == sorted(name for name, each in commands.items() if not each.hidden)
+
+
+@pytest.mark.parametrize("words", [(), ("run",), ("tasks", "list"), ("exec",)])
+async def test_short_and_long_help_are_the_same(command: Command, words: tuple[str, ...]) -> None:
+    short, long = await command(*words, "-h"), await command(*words, "--help")
+    assert (short.code, short.out) == (0, long.out)
+
+
+async def test_the_version_is_that_of_the_distribution(command: Command) -> None:
+    assert (await command("--version")).out == f"delegate {version('delegate-core')}\n"
+    assert (await command("version")).out == f"{version('delegate-core')}\n"

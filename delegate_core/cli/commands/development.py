@@ -30,7 +30,9 @@ def demo(
         list[str] | None, typer.Option("--backend", help="Show only this backend; default: all that are installed.")
     ] = None,
 ) -> None:
-    """Run the demonstration: an embedded server, a runner, and tasks that end in every way.
+    """Run a demonstration: a server, a runner, all kinds of tasks.
+
+    The server is an embedded one, nothing needs an account, and it ends by itself.
 
     \b
         delegate demo
@@ -60,7 +62,9 @@ def task(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Run one task here, without a server: its log on standard error, its result on standard output.
+    """Run one task here, without a server.
+
+    Its log goes to standard error, its result to standard output.
 
     \b
         echo '{"type": "fib", "data": {"n": 10}}' | delegate task - --handlers my_handlers.py
@@ -150,7 +154,7 @@ def status(
     name: RunnerName = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Say how a running runner is, and why nothing happens where nothing does.
+    """Say how a running runner is, and what keeps it from work.
 
     \b
         delegate status --backend drone

@@ -60,7 +60,9 @@ def drain(
     name: RunnerName = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it has left.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Have a running runner take no new task, finish what runs, deliver, and leave: as a first SIGTERM.
+    """Have a running runner finish what runs, deliver, and leave.
+
+    It takes no new task from now on: as after a first SIGTERM.
 
     \b
         delegate drain --backend drone --wait
@@ -74,7 +76,9 @@ def stop(
     name: RunnerName = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it has left.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Have a running runner cancel what runs, deliver, and leave: as a second SIGTERM.
+    """Have a running runner cancel what runs, deliver, and leave.
+
+    As after a second SIGTERM.
 
     \b
         delegate stop --backend drone --wait
@@ -83,7 +87,9 @@ def stop(
 
 
 def reload(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
-    """Have a running runner read its settings again, and say what that has changed: as SIGHUP.
+    """Have a running runner read its settings again.
+
+    It says what that has changed, and what wants a restart: as after SIGHUP.
 
     \b
         delegate reload --backend drone

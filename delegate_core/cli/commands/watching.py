@@ -22,12 +22,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def top(
-    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="Where a status is served.")] = None,
+    url: Annotated[str | None, typer.Argument(metavar="URL", help="Where a status is served.")] = None,
     state_dir: StateDir = None,
     backend: BackendName = None,
     name: RunnerName = None,
 ) -> None:
-    """Show the live view of a runner that runs elsewhere: on this machine, or at an address. Press ? for the keys.
+    """Show the live view of a runner that runs elsewhere.
+
+    On this machine, or at an address. Press ? for the keys.
 
     Without anything named it is the one that runs here. Piped, the view is printed once. A runner on another machine
     wants a token in DELEGATE_STATUS_TOKEN, or a password.
@@ -43,7 +45,9 @@ def top(
 
 
 def dashboard(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
-    """Print the address of a running runner's web page, with the token that opens it.
+    """Print the address of a running runner's web page.
+
+    It has the token that opens the page in it.
 
     \b
         xdg-open "$(delegate dashboard --backend drone)"
@@ -56,7 +60,7 @@ def dashboard(state_dir: StateDir = None, backend: BackendName = None, name: Run
 
 
 def health(
-    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="Where a status is served.")] = None,
+    url: Annotated[str | None, typer.Argument(metavar="URL", help="Where a status is served.")] = None,
     *,
     ready: Annotated[
         bool, typer.Option("--ready", help="Ask whether it takes tasks, not only whether it lives.")
@@ -65,7 +69,9 @@ def health(
     backend: BackendName = None,
     name: RunnerName = None,
 ) -> None:
-    """Ask a running runner whether it is alive, for a container's health check or a probe: exit status 0 or 1.
+    """Ask a running runner whether it is alive: exit status 0 or 1.
+
+    For a container's health check, or a probe.
 
     It lives while its event loop goes round, also when the server is away. It is ready while it could take a task.
 

@@ -85,7 +85,7 @@ def exec_(  # noqa: PLR0913, PLR0917 - an option each
     timeout: Annotated[str, typer.Option("--timeout", help="Time for each pipeline: 90s, 5m.")] = "1h",
     console: Annotated[str, typer.Option("--console", help="auto, live, plain or json.")] = "auto",
 ) -> None:
-    """Run the pipelines of a Drone manifest on this machine, without a server.
+    """Run the pipelines of a Drone manifest here, without a server.
 
     \b
         delegate exec
@@ -121,7 +121,7 @@ def lint(
     strict: Strict = False,  # noqa: FBT002 - a flag
     trusted: Trusted = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Show all that is wrong with Drone manifests, and what to do about it.
+    """Show what is wrong with Drone manifests, and what to do.
 
     \b
         delegate lint
@@ -165,7 +165,9 @@ def plan(  # noqa: PLR0913, PLR0917 - an option each
     env: Annotated[bool, typer.Option("--env", help="Show the steps' variables; secrets are hidden.")] = False,  # noqa: FBT002 - a flag
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Show what `delegate exec` would run with the same options, and why it would not run the rest.
+    """Show what `delegate exec` would run, and why not the rest.
+
+    With the same options as that has.
 
     \b
         delegate plan --event tag --ref refs/tags/v1.2.0
