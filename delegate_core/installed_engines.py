@@ -13,7 +13,7 @@ from typing import Any
 from delegate_core.engines.contribution import EngineSetup, OpenEngine, StepEngine
 from delegate_core.errors import PluginError
 from delegate_core.plugins import contribution, installed
-from delegate_core.settings import Origin, RunnerSettings, Settings, load
+from delegate_core.settings import Origin, Problem, RunnerSettings, Settings, load
 
 __all__ = ["ConfiguredEngine", "configured_engines", "engine_offers", "flag_prefix"]
 
@@ -27,12 +27,16 @@ class ConfiguredEngine:
         settings: an instance of its settings model, or None.
         warnings: of loading them, a line each.
         origins: of the values that were given.
+        problems: what is wrong, where they were loaded leniently.
+        given: of what is wrong, the value as it was given.
     """
 
     offer: StepEngine
     settings: Settings | None
     warnings: tuple[str, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def open(self, owner: str, doubt: Callable[[], object] = lambda: None) -> AbstractAsyncContextManager[OpenEngine]:
         """Open it for this owner; see `EngineSetup`."""
@@ -61,6 +65,7 @@ def configured_engines(
     file: Path | None,
     flags: Mapping[str, Any] | None = None,
     others: Collection[type[Settings]] = (),
+    lenient: bool = False,
 ) -> dict[str, ConfiguredEngine]:
     """The engines with what flags, environment and settings file say of them.
 
@@ -70,13 +75,14 @@ def configured_engines(
         file: the settings file; each engine has a table of its name there.
         flags: the command line; an engine's begin with its `flag_prefix`.
         others: further models whose variables are known.
+        lenient: what is wrong is said by ``problems`` instead.
 
     Raises:
         SettingsError: everything that is wrong with one of them.
     """
     models = [offer.settings for offer in offers.values() if offer.settings is not None]
     return {
-        name: _configured(offer, environ, file, flags or {}, [RunnerSettings, *models, *others])
+        name: _configured(offer, environ, file, flags or {}, [RunnerSettings, *models, *others], lenient=lenient)
         for name, offer in offers.items()
     }
 
@@ -92,13 +98,17 @@ def _configured(
     file: Path | None,
     flags: Mapping[str, Any],
     others: Collection[type[Settings]],
+    *,
+    lenient: bool,
 ) -> ConfiguredEngine:
     if offer.settings is None:
         return ConfiguredEngine(offer, None)
     prefix = flag_prefix(offer.name)
     own = {name.removeprefix(prefix): value for name, value in flags.items() if name.startswith(prefix)}
-    loaded = load(offer.settings, flags=own, environ=environ, file=file, table=offer.name, others=others)
-    return ConfiguredEngine(offer, loaded.values, loaded.warnings, loaded.origins)
+    loaded = load(
+        offer.settings, flags=own, environ=environ, file=file, table=offer.name, others=others, lenient=lenient
+    )
+    return ConfiguredEngine(offer, loaded.values, loaded.warnings, loaded.origins, loaded.problems, loaded.given)
 
 
 def _modules(disabled: Collection[str], named: Iterable[str]) -> Iterator[ModuleType]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,11 +14,14 @@ from typing import Any
 from delegate_core.errors import PluginError, SettingsError
 from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
 from delegate_core.plugins import backend_module, installed, settings_model_of
-from delegate_core.settings import Loaded, Origin, RunnerSettings, Settings, find_file, load
+from delegate_core.settings import Loaded, Origin, Problem, RunnerSettings, Settings, find_file, load
 from delegate_core.settings.naming import nearest
 from delegate_core.settings.sources import SettingsFile
 
-__all__ = ["AllSettings", "Table", "load_all", "print_warnings"]
+__all__ = ["AllSettings", "Table", "load_all", "print_warnings", "survey"]
+
+
+_NO_BACKEND = "no backend is named; add --backend harness, or see `delegate plugins list`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,13 @@ class Table:
     name: str
     values: Settings
     origins: Mapping[str, Origin]
+    problems: tuple[Problem, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, name: str, loaded: Loaded[Any]) -> Table:
+        """Of a model that was loaded."""
+        return cls(name, loaded.values, loaded.origins, loaded.problems, loaded.given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +80,16 @@ class AllSettings:
 
     def tables(self) -> Iterator[Table]:
         """Each model's settings, as the file has them."""
-        yield Table("", self.runner, self.core.origins)
+        yield Table.of("", self.core)
         if self.own is not None:
-            yield Table(self.runner.backend or "", self.own.values, self.own.origins)
-        for name, engine in self.engines.items():
-            if engine.settings is not None:
-                yield Table(name, engine.settings, engine.origins)
+            yield Table.of(self.runner.backend or "", self.own)
+        yield from _engine_tables(self.engines)
+
+
+def _engine_tables(engines: Mapping[str, ConfiguredEngine]) -> Iterator[Table]:
+    for name, engine in engines.items():
+        if engine.settings is not None:
+            yield Table(name, engine.settings, engine.origins, engine.problems, engine.given)
 
 
 def load_all(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> AllSettings:
@@ -90,7 +105,7 @@ def load_all(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str
     except SettingsError as error:
         raise _and_the_backends(error, flags, environ, file) from None
     if first.backend is None:
-        raise SettingsError("no backend is named; add --backend harness, or see `delegate plugins list`")
+        raise SettingsError(_NO_BACKEND)
     module = backend_module(first.backend)
     model = settings_model_of(module)
     offers = engine_offers(disabled=first.disabled_plugins, named=first.plugins)
@@ -111,6 +126,29 @@ def load_all(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str
     others: list[type[Settings]] = [RunnerSettings, *models]
     own = load(model, flags=flags, environ=environ, file=file, table=first.backend, others=others)
     return AllSettings(file, module, core, own, engines, stray)
+
+
+def survey(config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Iterator[Table]:
+    """Each model's settings, with what is wrong with them beside what is right: for showing, never for a start.
+
+    Raises:
+        SettingsError: the settings file cannot be read.
+        PluginError: there is no such backend.
+    """
+    file = find_file(config, environ, Path.cwd())
+    load_ = partial(load, environ=environ, file=file, lenient=True)
+    first = load_(RunnerSettings, flags=flags).values
+    model = settings_model_of(backend_module(first.backend)) if first.backend else None
+    offers = engine_offers(disabled=first.disabled_plugins or (), named=first.plugins or ())
+    engines = configured_engines(offers, environ=environ, file=file, flags=flags, lenient=True)
+    aliases = model.runner_environment if model is not None else {}
+    core = load_(RunnerSettings, flags=flags, aliases=aliases)
+    if not first.backend:
+        core = replace(core, problems=(*core.problems, Problem("backend", f"backend: missing: {_NO_BACKEND}")))
+    yield Table.of("", core)
+    if model is not None:
+        yield Table.of(first.backend or "", load_(model, flags=flags, table=first.backend or ""))
+    yield from _engine_tables(engines)
 
 
 def _and_the_backends(

@@ -16,11 +16,11 @@ import anyio
 
 from delegate_core.beside import beside
 from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_values, secret_variables
-from delegate_core.cli.config import listed
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.cli.recording import Recording
 from delegate_core.cli.reloading import Reloading
+from delegate_core.cli.shown_settings import listed
 from delegate_core.cli.takeover import await_folder
 from delegate_core.console import open_console
 from delegate_core.console.view import Memory

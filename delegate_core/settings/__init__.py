@@ -2,7 +2,7 @@
 
 from delegate_core.settings.base import Settings
 from delegate_core.settings.durations import Duration, PositiveDuration, format_duration, parse_duration
-from delegate_core.settings.loading import Loaded, load
+from delegate_core.settings.loading import Loaded, Problem, load
 from delegate_core.settings.model import RunnerSettings
 from delegate_core.settings.naming import Environment, FileOnly, Flag, Setting, settings_of
 from delegate_core.settings.paths import UserPath
@@ -17,6 +17,7 @@ __all__ = [
     "Loaded",
     "Origin",
     "PositiveDuration",
+    "Problem",
     "Reference",
     "RunnerSettings",
     "SecretReference",

@@ -5,15 +5,16 @@ say which of them a value came from, read nothing but `os.environ`, want lists a
 missing, and forget the lines of TOML.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
+from pydantic import create_model
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from delegate_core.settings.naming import Environment
 
-__all__ = ["Layer", "Settings", "layered"]
+__all__ = ["Layer", "Settings", "layered", "relaxed"]
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -76,4 +77,19 @@ def layered(model: type[S], answers: Sequence[Answer]) -> S:
 
     made = Layered()
     # An instance of the model itself: what is equal shall be equal, and the repr shall say its name.
+    return cast("S", model.model_construct(made.model_fields_set, **dict(made)))
+
+
+def relaxed(model: type[S], faulty: Collection[str], answer: Answer) -> S:
+    """An instance of a model that would refuse these answers: its own checks are left out, and so are faulty fields.
+
+    A faulty field is None.
+    """
+    fields: dict[str, Any] = {
+        name: (Any, None) if name in faulty else (field.annotation, field) for name, field in model.model_fields.items()
+    }
+    made = layered(
+        create_model(model.__name__, __base__=Settings, **fields),
+        [lambda name: None if name in faulty else answer(name)],
+    )
     return cast("S", model.model_construct(made.model_fields_set, **dict(made)))

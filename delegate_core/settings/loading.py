@@ -2,7 +2,7 @@
 
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
 from delegate_core.errors import SettingsError
-from delegate_core.settings.base import layered
+from delegate_core.settings.base import layered, relaxed
 from delegate_core.settings.naming import PREFIX, Environment, Setting, nearest, settings_of
 from delegate_core.settings.paths import expanded
 from delegate_core.settings.secretreference import UNSHOWN
@@ -29,13 +29,31 @@ from delegate_core.settings.sources import (
     flags as flags_source,
 )
 
-__all__ = ["Loaded", "load"]
+__all__ = ["Loaded", "Problem", "load"]
 
 M = TypeVar("M", bound=BaseSettings)
 
 _DEFAULT = Origin("default", "default")
 _SHOWN = 100
 _CHOICE = re.compile(r"'([^']*)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a setting, and how to mend it.
+
+    Attributes:
+        name: of the field; empty for what is wrong with none of them, or with several together.
+        text: one line or several, which names setting and origin.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def message(self) -> str:
+        """The text without the setting's name and its origin, for where both are shown anyway."""
+        return re.sub(rf"^{re.escape(self.name)}(_file)? ?(\([^)]*\))?: ", "", self.text) if self.name else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +64,15 @@ class Loaded(Generic[M]):
         values: the model.
         origins: of each value that was given, by the name of its field.
         warnings: one line each, for the person who started us.
+        problems: what is wrong, where a lenient load found something.
+        given: of the settings that are wrong, the value as it was given, not to be shown if it is a secret.
     """
 
     values: M
     origins: Mapping[str, Origin]
     warnings: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def origin(self, name: str) -> Origin:
         """Where the value of a field came from."""
@@ -66,6 +88,7 @@ def load(
     table: str = "",
     others: Collection[type[BaseSettings]] = (),
     aliases: Mapping[str, Environment] | None = None,
+    lenient: bool = False,
 ) -> Loaded[M]:
     """Load the settings of a model. A flag goes before `DELEGATE_*`, aliases in their order, the file, the default.
 
@@ -77,19 +100,22 @@ def load(
         table: of the file: a backend's name, or empty for the core's settings at the top level.
         others: models loaded from the same environment, so that their variables are known.
         aliases: further variables by field name.
+        lenient: return what is right with what is wrong beside it, for showing. A value that cannot be used is None.
 
     Raises:
-        SettingsError: everything that is wrong, a line each.
+        SettingsError: everything that is wrong, a line each; with ``lenient`` only that the file cannot be read.
     """
     content = SettingsFile.read(file).table(table) if file else FileTable({}, {})
     settings = {name: setting.also((aliases or {}).get(name)) for name, setting in settings_of(model).items()}
     load_ = _Load(settings, _sources(flags, environ, content))
     load_.reject_unknown(content, top=not table)
-    values = load_.validate(model, table)
+    values = load_.validate(model, table, lenient=lenient)
     models: list[type[BaseSettings]] = [model, *others]
     known = [setting for each in models for setting in settings_of(each).values()]
     warnings = (*load_.warnings, *_unknown_variables(environ, known))
-    return Loaded(values, {name: each.origin for name, each in load_.found.items()}, warnings)
+    origins = {name: each.origin for name, each in load_.found.items()}
+    given = {name: load_.found[name].value for name in load_.faulty & load_.found.keys()}
+    return Loaded(values, origins, warnings, tuple(load_.problems), given)
 
 
 def _sources(flags: Mapping[str, Any], environ: Mapping[str, str], content: FileTable) -> tuple[Source, ...]:
@@ -108,8 +134,10 @@ class _Load:
     settings: Mapping[str, Setting]
     sources: tuple[Source, ...]
     found: dict[str, Found] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    faulty: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
     def reject_unknown(self, content: FileTable, *, top: bool) -> None:
         """Note each key of the file that is no setting. At the top level, a table may be some backend's."""
@@ -120,7 +148,7 @@ class _Load:
             meant = nearest(key, tables if foreign else names)
             if meant or not foreign:
                 cure = f"did you mean {meant}?" if meant else "remove it"
-                self.problems.append(f"{key} ({content.origins[key]}): there is no such setting: {cure}")
+                self.problems.append(Problem("", f"{key} ({content.origins[key]}): there is no such setting: {cure}"))
 
     def _answer(self, source: Source) -> Callable[[str], Any | None]:
         """What a source has for a field; a secret goes before the name of its file."""
@@ -129,50 +157,74 @@ class _Load:
             setting = self.settings[name]
             for variant in _variants(setting):
                 if (found := source(variant)) is not None:
-                    self.found[name] = found if variant is setting else self._secret(variant, found)
+                    self.found[name] = found if variant is setting else self._secret(name, variant, found)
                     return self.found[name].value
             return None
 
         return answer
 
-    def _secret(self, variant: Setting, found: Found) -> Found:
+    def _secret(self, name: str, variant: Setting, found: Found) -> Found:
         path = expanded(Path(str(found.value)))
         try:
             text = path.read_text("utf-8").rstrip("\r\n")
             readable = path.stat().st_mode & stat.S_IROTH
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            self.problems.append(f"{variant.name} ({found.origin}): {path}: {reason}: name a readable file")
+            text = f"{variant.name} ({found.origin}): {path}: {reason}: name a readable file"
+            self.problems.append(Problem(name, text))
+            self.unread.add(name)
             return Found("", found.origin)
         if readable:
             self.warnings.append(f"{variant.name} ({found.origin}): everyone can read {path}: chmod 600 it")
         return Found(text, found.origin)
 
-    def validate(self, model: type[M], table: str) -> M:
+    def validate(self, model: type[M], table: str, *, lenient: bool) -> M:
         """The model's instance, or every problem at once."""
-        values = None
         try:
             values = layered(model, [self._answer(source) for source in self.sources])
         except ValidationError as error:
-            self.problems += [self._complaint(each, self.found, table) for each in error.errors()]
-        if values is None or self.problems:
-            raise SettingsError("\n".join(sorted(self.problems)))
-        return values
+            for each in error.errors():
+                self.problems += self._complaints(each, table)
+            values = None
+        if self.problems and not lenient:
+            raise SettingsError("\n".join(sorted(problem.text for problem in self.problems)))
+        return values if values is not None else relaxed(model, self.faulty, self._found_value)
 
-    def _complaint(self, error: ErrorDetails, found: Mapping[str, Found], table: str) -> str:
-        message = error["msg"].removeprefix("Value error, ")
+    def _found_value(self, name: str) -> Any | None:
+        return self.found[name].value if name in self.found else None
+
+    def _complaints(self, error: ErrorDetails, table: str) -> Iterator[Problem]:
+        """What one of pydantic's errors says. A secret whose file cannot be read is named once: that is enough."""
         path = [str(part) for part in error["loc"]]
-        setting = self.settings.get(path[0]) if path else None
-        if setting is None:
-            return _hidden(message, [found[name] for name in found if self.settings[name].secret])
+        if not path or path[0] not in self.settings:
+            yield from self._of_the_whole(error)
+        elif path[0] not in self.unread:
+            self.faulty.add(path[0])
+            yield Problem(path[0], self._complaint(error, path, table))
+
+    def _of_the_whole(self, error: ErrorDetails) -> Iterator[Problem]:
+        """Of a model's own check, whose lines may begin with the name of the setting that they are about."""
+        secrets = [found for name, found in self.found.items() if self.settings[name].secret]
+        for line in _hidden(_message(error), secrets).splitlines():
+            name, found, _ = line.partition(": ")
+            about = name if found and name in self.settings else ""
+            if about not in self.unread and (about or not self.unread):
+                yield Problem(about, line)
+
+    def _complaint(self, error: ErrorDetails, path: Sequence[str], table: str) -> str:
+        setting, message = self.settings[path[0]], _message(error)
         if error["type"] == "missing" and len(path) == 1:
             return f"{setting.name}: missing: {_ways(setting, table)}"
-        where = found[setting.name]
+        where = self.found[setting.name]
         if setting.secret:
             return f"{setting.name} ({where.origin}): {_hidden(message, [where])}"
         if error["type"] == UNSHOWN:
             return f"{'.'.join(path)} ({where.origin}): {message}"
         return f"{'.'.join(path)} ({where.origin}): {error['input']!r:.{_SHOWN}}: {message}{_meant(error)}"
+
+
+def _message(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _meant(error: ErrorDetails) -> str:

@@ -44,6 +44,54 @@ async def test_for_people_it_is_a_table_and_can_leave_the_defaults_out(delegate:
     assert re.search(r"^\[drone\] .*\nserver +\"drone.example\" +DRONE_RPC_HOST", given.out, re.MULTILINE)
 
 
+async def test_what_is_missing_or_wrong_is_marked_with_its_cure_between_all_the_rest(delegate: Command) -> None:
+    (delegate.folder / "delegate.toml").write_text(
+        'backend = "harness"\ncapacity = 0\n[harness]\nendpoint = "http://h"\n'
+    )
+    given = {"DELEGATE_ACCOUNT_SECRET": "canary-secret"}
+    shown = await delegate("config", "show", "--given", **given)
+    assert shown.code == 2
+    assert re.search(r"^capacity +0 +delegate.toml line 2: 0: Input should be greater", shown.out, re.MULTILINE)
+    assert re.search(r'^endpoint +"http://h" +delegate.toml line 4', shown.out, re.MULTILINE)
+    assert re.search(r"^account_id +missing +give --account-id, DELEGATE_ACCOUNT_ID", shown.out, re.MULTILINE)
+    assert shown.err == "delegate: not yet good for a runner: see capacity, account_id above\n"
+    tables = json.loads((await delegate("config", "show", "--json", **given)).out)
+    assert tables["runner"]["grace"] == {"value": '"10s"', "from": "default"}
+    assert tables["harness"]["account_secret"] == {"value": '"******"', "from": "DELEGATE_ACCOUNT_SECRET"}
+    assert tables["harness"]["account_id"]["problem"].startswith("give --account-id")
+    assert "canary" not in shown.out + str(tables)
+
+
+async def test_without_a_backend_the_runners_own_settings_are_shown_and_what_belongs_to_none_is_said(
+    delegate: Command,
+) -> None:
+    (delegate.folder / "delegate.toml").write_text('gracee = "3s"\n')
+    shown = await delegate("config", "show", DELEGATE_CAPACITY="7")
+    assert shown.code == 2
+    assert re.search(r"^backend +missing +no backend is named; add --backend harness", shown.out, re.MULTILINE)
+    assert re.search(r"^capacity +7 +DELEGATE_CAPACITY", shown.out, re.MULTILINE)
+    assert "gracee (delegate.toml line 1): there is no such setting: did you mean grace?" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("backend", "given"),
+    [
+        ("drone", {"DRONE_RPC_HOST": "h", "DELEGATE_SECRET_FILE": "/no/such"}),
+        (
+            "harness",
+            {"DELEGATE_ENDPOINT": "h", "DELEGATE_ACCOUNT_ID": "a", "DELEGATE_ACCOUNT_SECRET_FILE": "/no/such"},
+        ),
+    ],
+)
+async def test_a_secrets_file_that_cannot_be_read_is_named_once(
+    delegate: Command, backend: str, given: dict[str, str]
+) -> None:
+    checked = await delegate("config", "check", "--backend", backend, **given)
+    assert checked.code == 2
+    assert len(checked.err.splitlines()) == 1
+    assert "/no/such: No such file or directory: name a readable file" in checked.err
+
+
 async def test_a_check_names_everything_that_is_wrong_with_origin_and_cure(delegate: Command) -> None:
     (delegate.folder / "delegate.toml").write_text('backend = "drone"\ngracee = "3s"\ncapacity = 0\n')
     checked = await delegate("config", "check", DRONE_RPC_HOST="drone.example", **_SECRETS)
@@ -80,24 +128,48 @@ async def test_without_a_backend_it_says_how_to_name_one(delegate: Command) -> N
     assert (checked.code, "no backend is named" in checked.err) == (2, True)
 
 
+_FILLED = {
+    "drone": {"server": '"h"', "secret_file": '"secret.txt"'},
+    "harness": {"endpoint": '"http://h"', "account_id": '"a"', "account_secret_file": '"secret.txt"'},
+}
+
+
 @pytest.mark.parametrize("backend", ["drone", "harness"])
-async def test_the_file_to_begin_with_is_good_also_with_every_default_uncommented(
+async def test_the_file_to_begin_with_is_good_once_what_it_calls_required_is_given_also_with_every_default(
     delegate: Command, backend: str
 ) -> None:
-    given = {
-        "drone": {"DRONE_RPC_HOST": "h", "DRONE_RPC_SECRET": "s"},
-        "harness": {"DELEGATE_ENDPOINT": "http://h", "DELEGATE_ACCOUNT_ID": "a", "DELEGATE_ACCOUNT_SECRET": "0" * 32},
-    }[backend]
     written = await delegate("config", "init", "--backend", backend)
     assert written.code == 0, written.err
     file = delegate.folder / "delegate.toml"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert (await delegate("config", "check", **given)).code == 0
     text = file.read_text()
+    required = re.findall(r"^# Required: (?:.+\n# )+(\w+) =", text, re.MULTILINE)
+    assert required == {"drone": ["server", "secret_file"], "harness": ["endpoint", "account_id"]}[backend]
+    (delegate.folder / "secret.txt").write_text("0" * 32)
+    for name, value in _FILLED[backend].items():
+        text = re.sub(rf"^# {name} =.*$", f"{name} = {value}", text, flags=re.MULTILINE)
+    file.write_text(text)
+    assert (await delegate("config", "check")).code == 0
     file.write_text(re.sub(r"^# (\w+ = .+)$", r"\1", text, flags=re.MULTILINE))
     assert {"grace", "log_limit"} <= tomllib.loads(file.read_text()).keys()
-    checked = await delegate("config", "check", **given)
+    checked = await delegate("config", "check")
     assert checked.code == 0, checked.err
+
+
+async def test_the_file_to_begin_with_names_the_schema_beside_it_and_spares_what_is_no_schema(
+    delegate: Command,
+) -> None:
+    folder = delegate.folder
+    assert (await delegate("config", "init")).code == 0
+    first = (folder / "delegate.toml").read_text().splitlines()[0]
+    assert first == "#:schema ./delegate.schema.json"
+    assert (folder / "delegate.schema.json").read_text() == (await delegate("config", "schema")).out
+    assert (await delegate("config", "init", "--force")).code == 0
+    (folder / "delegate.schema.json").write_text("mine")
+    refused = await delegate("config", "init", "other.toml")
+    assert (refused.code, "is in the way" in refused.err) == (2, True)
+    assert (folder / "delegate.schema.json").read_text() == "mine"
+    assert not (folder / "other.toml").exists()
 
 
 async def test_a_file_that_is_there_is_only_replaced_on_demand(delegate: Command) -> None:

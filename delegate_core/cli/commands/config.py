@@ -32,10 +32,12 @@ def config_show(
 
     \b
         delegate config show --backend drone --given
-    """
-    from delegate_core.cli import config as settings  # noqa: PLC0415
 
-    raise typer.Exit(settings.show(config, backend, given=given, as_json=json_))
+    What is missing or wrong is marked, with how to mend it; the exit status is 2 then.
+    """
+    from delegate_core.cli import shown_settings  # noqa: PLC0415
+
+    raise typer.Exit(shown_settings.show(config, backend, given=given, as_json=json_))
 
 
 def config_check(config: Config = None, backend: Wanted = None) -> None:
@@ -54,7 +56,7 @@ def config_init(
     backend: Wanted = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Write a settings file in which every setting is explained, and commented out.
+    """Write a settings file in which every setting is explained, and commented out, with the JSON schema of it beside.
 
     \b
         delegate config init --backend harness
