@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from site_drawings import with_drawings
 from site_navigation import with_toctree
 
 project = "delegate_core"
@@ -41,7 +42,8 @@ CHANGELOG = Path(__file__).parents[1] / "CHANGELOG.md"
 
 def _read(_: Sphinx, name: str, source: list[str]) -> None:
     """On GitHub the page of changes leads to the changelog; here it is the changelog, which no link can reach."""
-    source[0] = CHANGELOG.read_text("utf-8") if name == "changes" else with_toctree(name, source[0])
+    text = CHANGELOG.read_text("utf-8") if name == "changes" else with_toctree(name, source[0])
+    source[0] = with_drawings(text)
 
 
 def setup(app: Sphinx) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docs import hook_reference
 from docs.generators import commands, exit_codes, metrics, python_api, schemas, settings, status_json, wire
-from docs.pictures import live_view
+from docs.pictures import architecture, live_view, runner_states, task_life
 
 __all__ = ["DOCS", "PAGES"]
 
@@ -28,4 +28,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     _REFERENCE / "delegate.schema.json": schemas.of_settings,
     _REFERENCE / "status.schema.json": schemas.of_status,
     _PICTURES / "live-view.svg": live_view.picture,
+    _PICTURES / "architecture.svg": architecture.picture,
+    _PICTURES / "runner-states.svg": runner_states.picture,
+    _PICTURES / "task-life.svg": task_life.picture,
 }
