@@ -11,7 +11,9 @@ from delegate_core.cli.concealing import secret_values
 from delegate_core.cli.loading import AllSettings, Table, load_all
 from delegate_core.cli.recording import Recording
 from delegate_core.errors import DelegateError
+from delegate_core.handlers.loading import is_file
 from delegate_core.runner import Runner
+from delegate_core.runner.reloading import explained
 
 __all__ = ["Reloading"]
 
@@ -66,7 +68,8 @@ class Reloading:
         self._origins = wanted.core.origins
         left = [*changes.left, *self._others(wanted)]
         said = [f"changed: {', '.join(changes.made) or 'nothing'}"]
-        said += [f"needs a restart: {', '.join(left)}"] if left else []
+        said += [f"needs a restart: {explained(left)}"] if left else []
+        said += _handlers(runner.settings.handlers)
         if _log.isEnabledFor(logging.INFO):  # before the level is raised, or after it was lowered
             self._say(said)
             self._recording.set_levels(runner)
@@ -94,3 +97,11 @@ class Reloading:
             for name in type(table.values).model_fields
             if getattr(table.values, name) != getattr(before[table.name], name)
         ]
+
+
+def _handlers(sources: Sequence[str]) -> list[str]:
+    """What was loaded anew without a change of the settings, and what was not."""
+    files = [source for source in sources if is_file(source)]
+    modules = [source for source in sources if not is_file(source)]
+    said = [f"loaded again: {', '.join(files)}"] if files else []
+    return [*said, f"needs a restart: {', '.join(modules)} (a module is imported once)"] if modules else said

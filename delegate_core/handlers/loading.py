@@ -14,7 +14,12 @@ from delegate_core.errors import PluginError
 from delegate_core.handlers.base import TaskHandler
 from delegate_core.handlers.function import FILE_MODULE
 
-__all__ = ["load_handlers"]
+__all__ = ["is_file", "load_handlers"]
+
+
+def is_file(source: str) -> bool:
+    """Whether a source of handlers is a file, by how it is written, and not a module."""
+    return source.endswith(".py") or "/" in source
 
 
 def load_handlers(source: str) -> list[TaskHandler]:
@@ -25,8 +30,7 @@ def load_handlers(source: str) -> list[TaskHandler]:
     Raises:
         PluginError: there is no such file, it does not import (the line is named), or it holds no handler.
     """
-    is_file = source.endswith(".py") or "/" in source
-    module = _import_file(Path(source)) if is_file else _import_module(source)
+    module = _import_file(Path(source)) if is_file(source) else _import_module(source)
     found = [value for value in vars(module).values() if isinstance(value, TaskHandler)]
     unique = list({id(one): one for one in found}.values())
     if not unique:

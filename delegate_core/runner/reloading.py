@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from delegate_core.errors import SettingsError
 from delegate_core.settings import RunnerSettings
 
-__all__ = ["CHANGEABLE", "Changes", "compared", "read_masks"]
+__all__ = ["CHANGEABLE", "NEEDS_RESTART", "Changes", "compared", "explained", "read_masks"]
 
 CHANGEABLE: Final = (
     "capacity",
@@ -37,6 +38,53 @@ CHANGEABLE: Final = (
 )
 """Settings that take effect without a restart."""
 
+_PLUGINS = "plugins are put together at the start"
+_CONNECTION = "the connection to the server was made with it"
+_LOG = "the console and the log's file are opened at the start"
+_STATUS = "the status server was started with it"
+_PLACE = "the state folder and its journal were opened with it"
+_USERS = "tasks' folders and users were prepared at the start"
+_COMMANDS = "a task ends with the commands that it began with"
+_START = "only a start heeds it"
+_OTHERS = "backends and engines are made at the start"
+
+NEEDS_RESTART: Final[Mapping[str, str]] = {
+    "after_task": _COMMANDS,
+    "backend": _PLUGINS,
+    "before_task": _COMMANDS,
+    "ca_files": _CONNECTION,
+    "cache_dir": _PLUGINS,
+    "client_certificate": _CONNECTION,
+    "client_key": _CONNECTION,
+    "console": _LOG,
+    "disabled_plugins": _PLUGINS,
+    "durable": _PLACE,
+    "insecure": _CONNECTION,
+    "lock_timeout": _START,
+    "log_file": _LOG,
+    "log_file_count": _LOG,
+    "log_file_size": _LOG,
+    "log_format": _LOG,
+    "max_tasks": "claims are counted from the start",
+    "name": _PLACE,
+    "plugins": _PLUGINS,
+    "poll_interval": _CONNECTION,
+    "register_timeout": _START,
+    "run_as": _USERS,
+    "secrets": _PLUGINS,
+    "state_dir": _PLACE,
+    "status": _STATUS,
+    "status_password": _STATUS,
+    "status_user": _STATUS,
+    "strict": _PLUGINS,
+    "takeover": _START,
+    "task_command_output": _COMMANDS,
+    "task_command_timeout": _COMMANDS,
+    "transport": _CONNECTION,
+    "work_dir": _USERS,
+}
+"""Why the others take effect at a start only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -52,6 +100,10 @@ class Changes:
     made: tuple[str, ...]
     left: tuple[str, ...]
 
+    def of_content(self, name: str) -> Changes:
+        """The same with a setting among what took effect whose file has another content now."""
+        return replace(self, made=tuple(sorted({*self.made, name})))
+
 
 def compared(present: RunnerSettings, wanted: RunnerSettings) -> Changes:
     """The wanted settings as far as they can take effect."""
@@ -59,6 +111,14 @@ def compared(present: RunnerSettings, wanted: RunnerSettings) -> Changes:
     made = tuple(name for name in different if name in CHANGEABLE)
     settings = present.model_copy(update={name: getattr(wanted, name) for name in made})
     return Changes(settings, made, tuple(name for name in different if name not in CHANGEABLE))
+
+
+def explained(names: Iterable[str]) -> str:
+    """Settings that need a restart, each reason behind those that share it: ``console, log_file (...); name (...)``."""
+    by_reason: dict[str, list[str]] = {}
+    for name in names:
+        by_reason.setdefault(NEEDS_RESTART.get(name, _OTHERS), []).append(name)
+    return "; ".join(f"{', '.join(of_it)} ({reason})" for reason, of_it in by_reason.items())
 
 
 def read_masks(file: Path | None) -> tuple[str, ...]:

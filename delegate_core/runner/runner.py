@@ -183,6 +183,8 @@ class Runner:
         """
         changes = compared(self.settings, wanted)
         settings, registry, masks = changes.settings, self.handlers, read_masks(wanted.mask_file)
+        if masks != self._masks:
+            changes = changes.of_content("mask_file")
         self._users.check(settings.capacity or self._default_capacity)
         if settings.handlers or {"handler", "handlers"} & set(changes.made):
             registry = collect_handlers(self.plugins, settings, self._functions, self._engine_names)

@@ -93,12 +93,13 @@ class Running:
 
     async def said(self, words: str) -> None:
         """Wait until it has printed these words."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.move_on_after(PATIENCE):
             while words not in self.text:
                 try:
                     self.text += await self._stream.receive()
                 except anyio.EndOfStream:
                     raise AssertionError(f"it ended without saying {words!r}:\n{self.text}") from None
+        assert words in self.text, f"it has not said {words!r} in {PATIENCE} seconds:\n{self.text}"
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
