@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,26 +66,6 @@ async def test_two_plugins_with_one_command_are_both_named(command: Command) -> 
     assert ran.code == 3
     assert "spam 1.2" in ran.err
     assert "eggs 1.2" in ran.err
-
-
-COMPLETION = """
-eval "$(_DELEGATE_COMPLETE=source_bash delegate)"
-say() {
-  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
-  _delegate_completion delegate
-  echo "${COMPREPLY[@]}"
-}
-say delegate maint
-say delegate run --backend drone --platform-a
-say delegate run --backend dro --plat
-"""
-
-
-async def test_bash_completes_commands_and_the_options_of_the_backend_that_is_named(command: Command) -> None:
-    programs = Path(sys.executable).parent
-    async with command.started_by("bash", "-c", COMPLETION, PATH=f"{programs}:{os.environ['PATH']}") as shell:
-        assert await shell.ended() == 0
-    assert shell.text == "maintenance\n--platform-arch\n\n"
 
 
 async def test_help_says_what_each_command_is_for_in_whole_sentences(command: Command) -> None:
