@@ -21,7 +21,7 @@ TESTS ?= tests/reliability tests/processes $(addprefix tests/core/test_,cancelli
   $(addprefix tests/integration/test_,outbox.py reload.py run.py steering.py tasks.py) \
   $(addprefix tests/harness/test_,aborts.py recovery.py)
 
-.PHONY: demo test soak repeat fuzz check ci lint types layers smoke image dist bench reference docs docs-serve lock clean
+.PHONY: demo test soak repeat fuzz check ci lint types layers smoke image dist bench reference pictures docs docs-serve lock clean
 
 demo: $(STAMP)
 	@$(BIN)/delegate demo
@@ -59,6 +59,9 @@ smoke: $(STAMP)
 
 reference: $(STAMP)
 	@$(BIN)/python -m docs.generators
+
+pictures: $(STAMP)
+	@$(BIN)/python -m docs.pictures.dashboard
 
 image: $(STAMP)
 	@$(BIN)/python -m tests.image

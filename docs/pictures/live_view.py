@@ -47,7 +47,7 @@ _RECORDS = (
     LogEvent(NOON - 310, "warning", "", "report of task Fj2hM6aWY9xPb4LgStC0qU: timed out after 10s; next try in 2.1s"),
 )
 
-_RATES = Rates(
+RATES = Rates(
     interval=5.0,
     number=1608,
     finished=tuple(4 + (5 * number) % 7 + number // 12 for number in range(60)),
@@ -81,7 +81,7 @@ def picture() -> str:
         no_color=False,
         theme=NAMED,
     )
-    view = View("harness", _SNAPSHOT, _RECENT, _RECORDS, _RATES)
+    view = View("harness", _SNAPSHOT, _RECENT, _RECORDS, RATES)
     with _utc():
         console.print(render(view, _WIDTH, _HEIGHT, Look(keys=True, selected=_RUNNING[1].id)))
     svg = console.export_svg(title="delegate run --backend harness", theme=MONOKAI, unique_id="live-view")
