@@ -1,7 +1,7 @@
 """Photographs the dashboard as it shows an invented runner: ``make pictures``, which needs Chromium.
 
-Each photograph says in its text "made-from" what it was made from: a digest of the dashboard's files and of this one, which
-says what they are given to show. By that a test knows, without a browser, when one is out of date.
+Each photograph says in its text "made-from" what it was made from: a digest of the dashboard's files and of this one,
+which says what they are given to show. By that a test knows, without a browser, when one is out of date.
 """
 
 from __future__ import annotations
