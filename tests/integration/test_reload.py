@@ -139,17 +139,6 @@ async def test_a_runner_leaves_after_so_many_tasks_and_never_claims_one_more(del
     assert len(left) == 3
 
 
-async def test_a_runner_leaves_when_it_has_nothing_to_do(delegate: Command) -> None:
-    async with EmbeddedManager() as manager:
-        task = manager.submit(script("sleep 0.5"))
-        async with delegate.started(*RUN, "--max-idle", "300ms", **manager_settings(manager)) as runner:
-            assert await runner.ended() == 0
-            assert "nothing to do for 300ms" in runner.text
-        outcome = manager.task(task).outcome
-        assert outcome is not None
-        assert outcome.verdict is Verdict.SUCCEEDED
-
-
 async def test_a_second_process_takes_over_when_the_first_has_finished_its_task(delegate: Command) -> None:
     go = delegate.folder / "go"
     async with EmbeddedManager() as manager, delegate.started(*RUN, **manager_settings(manager)) as first:
