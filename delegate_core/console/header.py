@@ -31,6 +31,9 @@ _STATES: Final = {
 _STANDS: Final = {"maintenance": WARN, "offline": WARN, "unauthorized": BAD}
 """Words for a runner that is not ready, where they say more than its state does."""
 
+_HELD: Final = "held"
+"""The word for one that takes nothing for now, whether the server has answered lately or not."""
+
 _SLOT_CELLS: Final = 12
 
 
@@ -65,9 +68,11 @@ def state_text(view: View) -> Text:
     if view.lost:
         return Text.assemble(("● ", BAD), ("no answer", f"{BAD}.bold"), (f"  for {duration(view.silent)}", FAINT))
     shown, colour = now.state, _STATES.get(now.state, FAINT)
-    if not now.ready and now.standing.word in _STANDS:
-        shown = now.standing.word
-        colour = _STANDS[shown]
+    word = now.standing.word
+    if word == _HELD:
+        shown, colour = _HELD, WARN
+    elif not now.ready and word in _STANDS:
+        shown, colour = word, _STANDS[word]
     elif now.state == "running" and not now.ready:
         # The server has not answered lately: a green light would lie.
         shown, colour = "running, not ready", WARN

@@ -152,9 +152,13 @@ class _Looks:
         return PlainTextResponse("alive\n")
 
     async def ready(self, _request: Request) -> Response:
-        """Whether it takes tasks, else why not. The reason names no address and no account: anybody may ask."""
-        found = readiness(self._source.runner.snapshot())
-        return PlainTextResponse("ready\n") if found.ready else PlainTextResponse(f"not ready: {found.brief}\n", 503)
+        """Whether it takes tasks, how it stands, and why not. No address and no account is named: anybody may ask."""
+        now = self._source.runner.snapshot()
+        found, word = readiness(now), now.standing.word
+        if found.ready:
+            return PlainTextResponse(f"ready: {word}\n")
+        told = "" if word in found.brief else f"{word}: "
+        return PlainTextResponse(f"not ready: {told}{found.brief}\n", 503)
 
     async def metrics(self, _request: Request) -> Response:
         """For Prometheus."""

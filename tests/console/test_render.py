@@ -101,6 +101,10 @@ _VIEWS = {
                    "needed there, or lower min_free_disk"),),
         problems=("plugin delegate-render 1.2 cannot be imported: No module named 'renderlib'",),
     ),
+    "held": _busy(
+        2, 10, holds=("12 results are not delivered yet; no new task is taken before",), backlog=12,
+        standing=Standing("held", "12 results are not delivered yet; no new task is taken before", 63.0),
+    ),
     "deadline": _busy(
         3, 10, state="draining", reason="received SIGTERM", holds=("received SIGTERM",), drain_left=43.2, backlog=2,
         logs_open=3,

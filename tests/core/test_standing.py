@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from delegate_core.handlers import TaskContext
 from delegate_core.markers import hookimpl
-from delegate_core.model import Session
+from delegate_core.model import Credentials, Registration, Session
 from delegate_core.runner import Inbox, Runner
 from delegate_core.runner.readiness import waiting
 from delegate_core.runner.standing import WORDS, Facts, Hold, standing
 from delegate_core.testing.bench import Bench
-from tests.core.memory_backend import MemoryBackend, MemoryServer
+from tests.core.memory_backend import MemoryBackend, MemoryServer, MemorySession
 
 pytestmark = pytest.mark.anyio
 
@@ -146,6 +146,53 @@ async def test_a_server_that_is_away_or_refuses_us_is_told_from_one_that_has_no_
         assert words in waiting(runner.snapshot())
         backend.fault = None
         await until(runner, "waiting")
+
+
+class Pinging(MemoryBackend):
+    """Of a server that is asked by heartbeats alone while the runner is full; they may fail."""
+
+    away = False
+
+    @hookimpl
+    async def register(self, registration: Registration, credentials: Credentials) -> Session:
+        session = await super().register(registration, credentials)
+        session.heartbeat_interval = 0.02
+        return session
+
+    @hookimpl
+    async def heartbeat(self, session: MemorySession) -> None:
+        await super().heartbeat(session)
+        if self.away:
+            raise ConnectionError("connection refused")
+
+
+async def test_a_full_runner_stays_ready_by_its_heartbeats_and_only_as_long_as_they_succeed(
+    tmp_path: Path, server: MemoryServer
+) -> None:
+    release, backend = anyio.Event(), Pinging(server)
+
+    async def hold(context: TaskContext) -> None:
+        await release.wait()
+
+    async with Bench.opened(tmp_path, lambda: backend) as bench:
+        runner = (await bench.start({"hold": hold}, capacity=1, ready_within=2.0)).runner
+        server.submit("hold")
+        await until(runner, "full")
+        polls = runner.snapshot().polls
+        backend.away = True
+        await until(runner, "offline")
+        await _until_ready(runner, ready=False)
+        backend.away = False
+        await until(runner, "full")
+        await _until_ready(runner, ready=True)
+        assert runner.snapshot().polls == polls
+        release.set()
+
+
+async def _until_ready(runner: Runner, *, ready: bool) -> None:
+    with anyio.fail_after(40):
+        while runner.snapshot().ready is not ready:  # noqa: ASYNC110 - a snapshot tells nobody of changes
+            await anyio.sleep(0.01)
 
 
 async def test_a_hold_of_this_machine_is_named(tmp_path: Path, server: MemoryServer) -> None:

@@ -14,7 +14,7 @@ async def test_it_is_alive_and_ready_and_says_so_by_its_exit_status(tmp_path: Pa
         alive = await Command(tmp_path)("health", DELEGATE_STATE_DIR=str(it.runner.state_dir))
         ready = await Command(tmp_path)("health", "--ready", it.address.url)
     assert (alive.code, alive.out) == (0, "alive\n"), alive.err
-    assert (ready.code, ready.out) == (0, "ready\n"), ready.err
+    assert (ready.code, ready.out) == (0, "ready: waiting\n"), ready.err
 
 
 async def test_a_paused_runner_is_alive_and_not_ready(tmp_path: Path) -> None:

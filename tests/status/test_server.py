@@ -30,7 +30,7 @@ _ORDERS = ("/pause", "/resume", "/drain", "/tasks/x/cancel")
 async def test_without_a_password_or_token_only_health_and_readiness_are_answered(tmp_path: Path) -> None:
     async with observed(tmp_path) as it:
         assert (await it.stranger.get("/healthz")).text == "alive\n"
-        assert (await it.stranger.get("/readyz")).text == "ready\n"
+        assert (await it.stranger.get("/readyz")).text == "ready: waiting\n"
         for path in _GUARDED:
             reply = await it.stranger.get(path)
             assert (reply.status_code, reply.headers["www-authenticate"]) == (401, "Bearer"), path
@@ -147,6 +147,22 @@ async def test_a_runner_that_does_not_take_tasks_is_not_ready_and_says_why_witho
         assert (reply.status_code, reply.text) == (503, "not ready: the runner is paused\n")
         await it.order("/resume")
         assert (await it.stranger.get("/readyz")).status_code == 200
+
+
+async def test_readiness_says_how_the_runner_stands(tmp_path: Path) -> None:
+    async with observed(tmp_path) as it:
+        for number in (1, 2):
+            it.server.submit("steps")
+            await it.until("slots.used", number)
+            said = (await it.stranger.get("/readyz")).text
+            assert said == ("ready: working\n", "ready: full\n")[number - 1]
+
+
+async def test_of_a_held_runner_it_says_so_without_the_path_that_is_full(tmp_path: Path) -> None:
+    async with observed(tmp_path, min_free_disk="1000TiB") as it:
+        await it.until("standing.word", "held")
+        reply = await it.stranger.get("/readyz")
+    assert (reply.status_code, reply.text) == (503, "not ready: held: something on its machine is in the way\n")
 
 
 async def test_the_metrics_count_tasks_by_type_and_outcome(tmp_path: Path) -> None:
