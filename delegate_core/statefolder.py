@@ -22,6 +22,7 @@ __all__ = [
     "JOURNAL_FILE",
     "LOG_FOLDERS",
     "StateFolder",
+    "default_place",
     "default_state_folder",
     "state_folder",
     "state_folders",
@@ -200,12 +201,17 @@ def default_state_folder(backend: object, name: str) -> Path:
 def state_folder(backend: str, name: str) -> Path:
     """``$XDG_STATE_HOME/delegate/<backend>/<name>``."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "runner"
-    return Path(platformdirs.user_state_path("delegate")) / backend / safe
+    return default_place() / backend / safe
+
+
+def default_place() -> Path:
+    """Where runners of this user have their state folders, if nothing else is said: one per backend and name."""
+    return platformdirs.user_state_path("delegate")
 
 
 def state_folders() -> list[Path]:
     """The folders in that place that there are, of whatever backend and name."""
-    return sorted(folder for folder in Path(platformdirs.user_state_path("delegate")).glob("*/*") if folder.is_dir())
+    return sorted(folder for folder in default_place().glob("*/*") if folder.is_dir())
 
 
 def _folder_name(stream: str) -> str:

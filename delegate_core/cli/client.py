@@ -19,7 +19,7 @@ from delegate_core.development import Address, ServerTask, address_file
 from delegate_core.development.client import ControlClient
 from delegate_core.errors import DelegateError, SettingsError
 
-__all__ = ["cancel", "logs", "status", "submit"]
+__all__ = ["cancel", "is_there", "logs", "status", "submit"]
 
 _SUCCEEDED = "succeeded"
 
@@ -83,6 +83,15 @@ def logs(task_id: str, *, follow: bool) -> int:
     full = _resolve(client, task_id)
     _print_log(client, full, sys.stdout, float("inf") if follow else 0.0)
     return 0
+
+
+def is_there() -> bool:
+    """Whether a development server of this user runs."""
+    try:
+        os.kill(Address.read(address_file()).pid, 0)
+    except (DelegateError, OSError):
+        return False
+    return True
 
 
 def status(*, as_json: bool) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from delegate_core.cli.folders import folder_of
+from delegate_core.cli.folders import folder_of, several
 from delegate_core.errors import DelegateError, SettingsError
 from delegate_core.settings import RunnerSettings, find_file, load
 from delegate_core.statefolder import DEVELOPMENT, state_folders
@@ -42,8 +42,7 @@ def _only_one() -> Path:
             "no runner of yours with its state in the usual place serves its status here; "
             "name its address, or its folder with --state-dir"
         )
-    folders = "\n".join(f"  --state-dir {folder}" for folder in found)
-    raise SettingsError(f"{len(found)} runners run here; say which one:\n{folders}")
+    raise several(found)
 
 
 def _running() -> Iterator[Path]:

@@ -9,9 +9,8 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import platformdirs
-
 from delegate_core.errors import DelegateError
+from delegate_core.statefolder import default_place
 
 __all__ = ["Address", "address_file"]
 
@@ -65,4 +64,4 @@ class Address:
 
 def address_file() -> Path:
     """Where the address is kept."""
-    return Path(platformdirs.user_state_path("delegate")) / "development.json"
+    return default_place() / "development.json"

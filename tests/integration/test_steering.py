@@ -52,6 +52,27 @@ async def test_a_runner_is_paused_resumed_and_drained(delegate: Command) -> None
     assert not (state_folder(delegate) / "control").exists()
 
 
+async def test_the_only_runner_here_need_not_be_named(delegate: Command) -> None:
+    nothing = await delegate("status")
+    assert (nothing.code, "there is no runner in" in nothing.err) == (2, True)
+    async with EmbeddedManager() as manager, delegate.started(*RUN, **manager_settings(manager)) as runner:
+        await runner.said("registered")
+        task_id = manager.submit(script("echo hello"))
+        await manager.wait_finished(task_id)
+        assert "slots in use" in (await delegate("status")).out
+        assert task_id[:4] in (await delegate("tasks", "list")).out
+        again = ("run", "--backend", "harness", "--console", "plain", "--name", "other")
+        async with delegate.started(*again, **manager_settings(manager)) as other:
+            await other.said("registered")
+            unclear = await delegate("pause")
+            assert unclear.code == 2
+            assert unclear.err.startswith("delegate: which of 2 runners? say:\n  --state-dir ")
+            assert "harness/mine" in unclear.err
+            assert (await delegate("drain", "--wait", "--backend", "harness", "--name", "other")).code == 0
+        assert (await delegate("drain", "--wait")).code == 0  # the only one that runs
+        assert await runner.ended() == 0
+
+
 async def test_the_socket_is_its_owners_and_what_is_no_order_is_answered_and_harmless(delegate: Command) -> None:
     deep = delegate.folder / ("deep" * 30)
     async with EmbeddedManager() as manager:

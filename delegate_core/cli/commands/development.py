@@ -158,13 +158,13 @@ def status(
 
     \b
         delegate status --backend drone
-        delegate status                     # without a runner's name: the tasks of the development server
+        delegate status                     # the tasks of the development server, else the only runner here
 
     The exit status: 0 it is ready, 1 it is not, 6 none runs there.
     """
-    if state_dir is None and backend is None and name is None:
-        from delegate_core.cli import client  # noqa: PLC0415
+    from delegate_core.cli import client  # noqa: PLC0415
 
+    if state_dir is None and backend is None and name is None and client.is_there():
         raise typer.Exit(client.status(as_json=json_))
     from delegate_core.cli.folders import folder_of  # noqa: PLC0415
     from delegate_core.cli.steering import tell_status  # noqa: PLC0415
