@@ -92,8 +92,10 @@ async def test_no_call_that_goes_wrong_loses_or_doubles_a_task(tmp_path: Path, n
         proxy.plan.add(*(Fault(which=calls_of(side, call, task_id), **fault) for call, task_id in tasks.items()))
         proxy.plan.add(*(Fault(which=calls_of(side, call), **fault) for call in session_calls(side, what)))
         async with started(tmp_path, side, proxy.url, "--register-timeout", "180s") as runner:
-            with anyio.fail_after(patience):
+            with anyio.move_on_after(patience):
                 ends = {call: await side.ended(task_id, float("inf")) for call, task_id in tasks.items()}
+            endless = [f"{call}: {task_id}" for call, task_id in tasks.items() if not side.is_ended(task_id)]
+            assert not endless, f"not ended after {patience:g}s: {', '.join(endless)}\n{runner.text}"
             for call, task_id in tasks.items():
                 ends[call] = await with_log(side, task_id, partial(runs, tmp_path, call))
             found = {call: wrong(side, what, call, end, runs(tmp_path, call)) for call, end in ends.items()}
