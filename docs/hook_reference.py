@@ -31,6 +31,8 @@ _INTRODUCTION = """\
 
 <!-- Made from delegate_core/hookspecs.py by docs/hook_reference.py. -->
 
+<!-- given: from delegate_core import hookimpl -->
+
 Every hook, in the order of a task's life."""
 
 

@@ -81,8 +81,8 @@ class Runner:
 
     Example::
 
-        runner = Runner(HarnessBackend(settings), {"fib": fib})
-        await runner.run()
+        async def main():
+            await Runner(HarnessBackend(settings), {"fib": fib}).run()
     """
 
     def __init__(

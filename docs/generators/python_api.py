@@ -25,6 +25,12 @@ _INTRODUCTION = """\
 
 <!-- Made from docstrings by docs/generators/python_api.py: make reference. -->
 
+<!-- given:
+from pydantic import BaseModel
+from delegate_core import *
+async def app(scope, receive, send): ...
+-->
+
 What handlers, their tests and programs import: `from delegate_core import ...`. It is typed. What is not on this
 page, on that of [hooks](../hooks.md) or of [plugins](../plugins.md) is private, and may change."""
 
