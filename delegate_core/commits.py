@@ -83,6 +83,13 @@ class Commits:
         self._next.statements.append((sql, values))
         return self._next
 
+    def fail(self, error: Exception) -> None:
+        """The file turned out to be damaged: write nothing more."""
+        if self.failure is None:
+            self.failure = error
+            self._tell(error)
+            self._work()
+
     def close(self) -> int:
         """Commit what is pending; return how many statements could not be written."""
         if self._thread is not None:

@@ -19,10 +19,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Self
 
+import anyio
+import anyio.to_thread
+
 from delegate_core.commits import Batch, Commits
 from delegate_core.entries import MIGRATIONS, OUTBOX, SCHEMA, VERSION, dump, read_entries, sane
 from delegate_core.errors import StateError
 from delegate_core.model import Delivery, Entry, JsonValue, Offer, Phase, SessionIdentity, Task, TaskResult
+from delegate_core.soundness import damage, raise_if_damaged
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
 __all__ = ["HISTORY", "Journal", "JournalFull"]
@@ -66,6 +70,8 @@ class Journal:
         self._with_processes: set[int] = set()
         self._number = 0
         self._settled = 0
+        self._examined = True
+        """Nothing was written since the last look at the file."""
 
     def __enter__(self) -> Self:
         """Open the file, or create it.
@@ -76,6 +82,7 @@ class Journal:
         try:
             self._connect()
             self._create()
+            raise_if_damaged(self._connection)
             self._number = self._value("SELECT coalesce(max(number), 0) FROM entries")
         except (sqlite3.Error, OSError) as error:
             self.__exit__()
@@ -134,6 +141,21 @@ class Journal:
         """Why nothing can be written ever again."""
         error = self._commits.failure if self._commits is not None else None
         return self._broken(error) if error is not None else None
+
+    async def examine(self) -> None:
+        """Look whether the file is damaged, if anything was written since the last look; `failure` says so then.
+
+        What is written may go to good pages for long, and what is read may be in memory: only who reads the file anew
+        learns of a bad page while all that it held is still known.
+        """
+        if self._examined or self._commits is None or self.failure is not None:
+            return
+        self._examined = True
+        error = await anyio.to_thread.run_sync(
+            damage, self._path, limiter=anyio.CapacityLimiter(1), abandon_on_cancel=True
+        )
+        if error is not None and self._commits is not None:
+            self._commits.fail(error)
 
     def _told(self, error: Exception | None) -> None:
         if error is None:
@@ -350,6 +372,7 @@ class Journal:
     def _enqueue(self, sql: str, values: tuple[Any, ...]) -> Batch:
         if self._commits is None:
             raise StateError("the journal is not open")
+        self._examined = False
         return self._commits.add(sql, values)
 
     def _raise_error(self, batch: Batch) -> None:

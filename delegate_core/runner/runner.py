@@ -36,6 +36,7 @@ from delegate_core.runner.core import Core, Observers
 from delegate_core.runner.dispatching import dispatcher
 from delegate_core.runner.ending import Ending
 from delegate_core.runner.engines import Engines, collect_engines
+from delegate_core.runner.examining import keep_examining
 from delegate_core.runner.generations import Generations
 from delegate_core.runner.host import HostWatch
 from delegate_core.runner.intake import Intake
@@ -365,6 +366,7 @@ class Runner:
             self._outbox = RunningOutbox(core, recovery, lambda: connection.session)
             loops.start_soon(watch_lifespan, core, self.drain)
             loops.start_soon(host.keep)
+            loops.start_soon(keep_examining, core.journal)
             loops.start_soon(self._upkeep.keep)
             loops.start_soon(self._work, recovery, connection, session)
             await self._ending.asked.wait()

@@ -12,6 +12,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from delegate_core.history import History
+from delegate_core.model import Phase
+from delegate_core.testing.proxy import Fault, FaultProxy, Mishap
 from delegate_harness.manager import EmbeddedManager, Submission, TaskStatus, Verdict
 from tests.integration.command import Command, manager_settings
 from tests.reliability.sides import PATIENCE
@@ -127,3 +130,49 @@ async def test_a_full_disk_of_the_tasks_folders_holds_the_runner_until_there_is_
             runner.signal(signal.SIGTERM)
             assert await runner.ended() == 0
     assert "state folder" not in runner.text
+
+
+async def test_a_full_disk_of_the_journal_stops_claiming_loses_nothing_and_goes_on_when_there_is_room(
+    delegate: Command, small_disk: Path
+) -> None:
+    go, big = delegate.folder / "go", small_disk / "big"
+    whose = ("--state-dir", str(small_disk / "state"))
+    async with EmbeddedManager() as manager, FaultProxy(manager.url) as proxy:
+        given = {**manager_settings(manager), "DELEGATE_ENDPOINT": proxy.url}
+        async with delegate.started(*run(small_disk), "--min-free-disk", "0", "--task-logs", **given) as runner:
+            await runner.said("running")
+            refused = Fault(which=lambda call: "/v2/tasks/" in call.path or "/executions/" in call.path, times=None,
+                            mishap=Mishap.STATUS, status=503)  # fmt: skip
+            proxy.plan.add(refused)
+            owed = manager.submit(script("echo owed"))
+            await runner.said("503")
+            working = manager.submit(script("echo is-working", f"while [ ! -e {go} ]; do sleep 0.02; done"))
+            await runner.said("| is-working")
+            fill(big)
+            go.touch()
+            await runner.said("the journal cannot be written: database or disk is full; free some disk space")
+            held = await delegate("status", *whose)
+            assert (held.code, "the journal cannot be written" in held.out) == (1, True)
+            late = manager.submit(script("echo late"))
+            proxy.plan.clear()
+            for task in (owed, working):
+                with anyio.fail_after(PATIENCE):
+                    await manager.wait_finished(task)
+            assert manager.task(late).status is TaskStatus.QUEUED
+            big.unlink()
+            await runner.said("the journal is written again")
+            with anyio.fail_after(PATIENCE):
+                await manager.wait_finished(late)
+            runner.signal(signal.SIGTERM)
+            assert await runner.ended() == 0, runner.text
+    outcomes = [manager.task(task).outcome for task in (owed, working, late)]
+    assert [one.verdict for one in outcomes if one] == [Verdict.SUCCEEDED] * 3
+    assert History(small_disk / "state").outbox() == []
+    assert [entry.phase for entry in History(small_disk / "state").entries(10)] == [Phase.DELIVERED] * 3
+
+
+def fill(file: Path) -> None:
+    """Take all that is left of the disk."""
+    with suppress(OSError), file.open("wb", buffering=0) as opened:
+        while True:
+            opened.write(bytes(4096))

@@ -13,6 +13,7 @@ from delegate_core.diagnosis import Finding
 from delegate_core.errors import DelegateError, StateError
 from delegate_core.history import History
 from delegate_core.settings import format_duration
+from delegate_core.soundness import damage
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
 __all__ = ["beside", "nearest_folder", "state_folder"]
@@ -46,6 +47,12 @@ def _look(folder: Path) -> Finding:
 def _journal(folder: Path) -> Finding:
     if not (folder / JOURNAL_FILE).exists():
         return Finding.ok(f"{folder}, nothing in it yet")
+    if error := damage(folder / JOURNAL_FILE):
+        return Finding.problem(
+            f"the journal {folder / JOURNAL_FILE} cannot be read, it is damaged: {error}",
+            "move it away and keep it: it names the tasks whose results were not delivered",
+            code=StateError.exit_code,
+        )
     owed = len(History(folder).outbox())
     if owed:
         return Finding.warning(

@@ -1,0 +1,39 @@
+"""Whether a journal's file is damaged, before somebody stumbles over the page that is."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+__all__ = ["damage", "raise_if_damaged"]
+
+
+def damage(file: Path) -> Exception | None:
+    """What is wrong with the file, read anew from its disk; None: nothing, or it cannot be read at this moment.
+
+    Blocks for as long as it takes to read the whole of it. Disturbs nobody who writes to it meanwhile.
+    """
+    if not file.exists():
+        return sqlite3.DatabaseError("its file is gone")
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
+            raise_if_damaged(connection)
+    except sqlite3.OperationalError:
+        return None  # of the disk, or of another process: whoever writes will meet it
+    except sqlite3.DatabaseError as error:
+        return error
+    return None
+
+
+def raise_if_damaged(connection: sqlite3.Connection) -> None:
+    """Read every page, and see whether they fit together.
+
+    Raises:
+        sqlite3.DatabaseError: they do not, and which one.
+        sqlite3.Error: it cannot be read.
+    """
+    found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if found != "ok":
+        raise sqlite3.DatabaseError(" ".join(found.replace("*** in database main ***", "").split()))
