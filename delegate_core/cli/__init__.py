@@ -23,6 +23,7 @@ def _being_typed() -> list[str]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status; see ``delegate_core.errors`` for the codes."""
     from delegate_core.cli.app import build  # noqa: PLC0415 - keeps `import delegate_core.cli` light
+    from delegate_core.console.visible import visible_lines  # noqa: PLC0415 - the same
     from delegate_core.errors import DelegateError  # noqa: PLC0415 - the same
 
     given = sys.argv[1:] if arguments is None else arguments
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
         if _COMPLETING in os.environ:
             sys.exit(0)  # half a word is no mistake
         sys.stdout.flush()
-        sys.stderr.write(f"delegate: {error}\n")
+        sys.stderr.write(f"delegate: {visible_lines(str(error))}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep the interpreter from complaining at exit.

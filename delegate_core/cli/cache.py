@@ -13,6 +13,7 @@ from pathlib import Path
 from delegate_core.artifacts import ArtifactCache, ArtifactError, CacheEntry
 from delegate_core.cli.tables import print_table
 from delegate_core.console.durations import duration
+from delegate_core.console.visible import visible
 from delegate_core.errors import SettingsError
 from delegate_core.settings import RunnerSettings, find_file, load
 
@@ -49,7 +50,7 @@ def prune_cache(cache: ArtifactCache, *, unused_for: float, keep: int, dry_run: 
         return 0
     verb = "would delete" if dry_run else "deleted"
     for entry in gone:
-        sys.stdout.write(f"{verb} {entry.key[:12]}  {_size(entry.size)}  {entry.source}\n")
+        sys.stdout.write(f"{verb} {entry.key[:12]}  {_size(entry.size)}  {visible(entry.source)}\n")
     sys.stdout.write(f"{verb} {len(gone)} entries, {_size(sum(entry.size for entry in gone))}\n")
     return 0
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -27,16 +28,16 @@ _SUCCEEDED = "succeeded"
 def submit(file: Path, options: Mapping[str, str], *, wait: bool, timeout: float | None, as_json: bool) -> int:
     """Queue what a file describes; with ``wait`` show log and result. 1 if a task did not succeed in time."""
     text = read_file(file)
-    client = _client()
-    try:
-        ids = client.submit(text, dict(options))
-    except DelegateError as error:
-        raise SettingsError(f"{named(file)}: {error}") from None
-    if not wait:
-        sys.stdout.write("".join(f"{task_id}\n" for task_id in ids))
-        return 0
-    deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
-    ended = [_watch(client, task_id, deadline, as_json=as_json) for task_id in ids]
+    with closing(_client()) as client:
+        try:
+            ids = client.submit(text, dict(options))
+        except DelegateError as error:
+            raise SettingsError(f"{named(file)}: {error}") from None
+        if not wait:
+            sys.stdout.write("".join(f"{visible(task_id)}\n" for task_id in ids))
+            return 0
+        deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
+        ended = [_watch(client, task_id, deadline, as_json=as_json) for task_id in ids]
     return 0 if all(task.outcome == _SUCCEEDED for task in ended) else 1
 
 
@@ -44,7 +45,7 @@ def _watch(client: ControlClient, task_id: str, deadline: float, *, as_json: boo
     """Show a task's log and its result: as JSON, the log goes to standard error."""
     waiting = client.task(task_id).waiting
     if waiting:
-        sys.stderr.write(f"waiting: {waiting}\n")
+        sys.stderr.write(f"waiting: {visible(waiting)}\n")
     _print_log(client, task_id, sys.stderr if as_json else sys.stdout, deadline - time.monotonic())
     task = client.task(task_id, wait=max(0.0, deadline - time.monotonic()))
     sys.stdout.write(json.dumps(asdict(task)) + "\n" if as_json else _describe(task))
@@ -52,10 +53,9 @@ def _watch(client: ControlClient, task_id: str, deadline: float, *, as_json: boo
 
 
 def _describe(task: ServerTask) -> str:
-    text = f"{task.outcome or 'still ' + task.status}: {task.type} {task.id}"
-    if task.error or task.waiting:
-        text += f": {visible(task.error or task.waiting)}"
-    return text + (f"\n{json.dumps(task.data, indent=2)}\n" if task.data is not None else "\n")
+    why = task.error or task.waiting
+    text = f"{task.outcome or 'still ' + task.status}: {task.type} {task.id}{': ' if why else ''}{why}"
+    return visible(text) + (f"\n{json.dumps(task.data, indent=2)}\n" if task.data is not None else "\n")
 
 
 def _print_log(client: ControlClient, task_id: str, stream: TextIO, seconds: float) -> None:
@@ -68,20 +68,18 @@ def _print_log(client: ControlClient, task_id: str, stream: TextIO, seconds: flo
 
 def cancel(task_id: str) -> int:
     """Cancel a task; 1 if it had ended."""
-    client = _client()
-    full = _resolve(client, task_id)
-    if client.cancel(full):
-        sys.stdout.write(f"cancelled {full}\n")
-        return 0
-    sys.stdout.write(f"{full} had ended already\n")
-    return 1
+    with closing(_client()) as client:
+        full = _resolve(client, task_id)
+        cancelled = client.cancel(full)
+    sys.stdout.write(f"cancelled {visible(full)}\n" if cancelled else f"{visible(full)} had ended already\n")
+    return 0 if cancelled else 1
 
 
 def logs(task_id: str, *, follow: bool) -> int:
     """Show a task's log."""
-    client = _client()
-    full = _resolve(client, task_id)
-    _print_log(client, full, sys.stdout, float("inf") if follow else 0.0)
+    with closing(_client()) as client:
+        full = _resolve(client, task_id)
+        _print_log(client, full, sys.stdout, float("inf") if follow else 0.0)
     return 0
 
 
@@ -96,7 +94,8 @@ def is_there() -> bool:
 
 def status(*, as_json: bool) -> int:
     """List the tasks."""
-    tasks = _client().tasks()
+    with closing(_client()) as client:
+        tasks = client.tasks()
     if as_json:
         sys.stdout.write(json.dumps([asdict(task) for task in tasks], indent=2) + "\n")
     elif not tasks:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from delegate_core.cli.loading import AllSettings, load_all
+from delegate_core.console.visible import visible
 from delegate_core.errors import SettingsError
 from delegate_core.handlers import HandlerRegistry
 from delegate_core.handlers.declared import DECLARED, declared_handlers, declared_schema
@@ -35,7 +36,7 @@ def check(config: Path | None, backend: str | None) -> int:
     HandlerRegistry(loaded.runner.secrets).add_all(declared_handlers(loaded.runner.handler), DECLARED)
     TaskUsers.of(loaded.runner, loaded.runner.capacity or 1)
     for warning in loaded.warnings:
-        sys.stdout.write(f"warning: {warning}\n")
+        sys.stdout.write(f"warning: {visible(warning)}\n")
     sys.stdout.write(verdict(loaded) + "\n")
     return 0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from delegate_core.console.visible import visible
 from delegate_core.errors import PluginError, SettingsError
 from delegate_core.installed_engines import ConfiguredEngine, configured_engines, engine_offers
 from delegate_core.plugins import backend_module, installed, settings_model_of
@@ -183,4 +184,4 @@ def _stray_tables(file: Path, engines: Collection[str]) -> Iterator[str]:
 def print_warnings(warnings: Iterable[str]) -> None:
     """For the person who started us."""
     for warning in warnings:
-        sys.stderr.write(f"delegate: warning: {warning}\n")
+        sys.stderr.write(f"delegate: warning: {visible(warning)}\n")

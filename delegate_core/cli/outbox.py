@@ -123,7 +123,7 @@ def _print_treated(treated: Sequence[Treated], *, as_json: bool) -> int:
     elif not treated:
         sys.stdout.write("nothing is undelivered\n")
     for one in () if as_json else treated:
-        sys.stdout.write(f"{visible(one.task_id)}  {one.what}\n")
+        sys.stdout.write(f"{visible(one.task_id)}  {visible(one.what)}\n")
     return 0
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import anyio
 
 from delegate_core.beside import beside
 from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_values, secret_variables
+from delegate_core.cli.lastwords import last_words
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.cli.recording import Recording
@@ -24,8 +25,10 @@ from delegate_core.cli.shown_settings import listed
 from delegate_core.cli.takeover import await_folder
 from delegate_core.console import open_console
 from delegate_core.console.view import Memory
+from delegate_core.console.visible import visible_lines
 from delegate_core.control import ControlServer
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
+from delegate_core.logs.secrecy import Secrecy
 from delegate_core.markers import hookimpl
 from delegate_core.plugins import contribution
 from delegate_core.runner import Runner
@@ -51,7 +54,14 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     environ = dict(os.environ)
     loaded = load_all(config, flags, environ)
     remove_from_environment(secret_variables(loaded))
-    print_warnings(loaded.warnings)
+    with last_words(Secrecy(*secret_values(loaded, environ))):
+        print_warnings(loaded.warnings)
+        _run(loaded, config, flags, environ, task_logs=task_logs)
+
+
+def _run(
+    loaded: AllSettings, config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str], *, task_logs: bool
+) -> None:
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, keys=sys.stdin, task_lines=task_logs)
     recording = Recording(loaded.runner, console, task_logs=task_logs)
     reloading = Reloading(loaded, config, flags, environ, recording)
@@ -69,7 +79,8 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
             await _run_controlled(runner, recording, observation, control, reloading)
 
     try:
-        in_event_loop(work)
+        with last_words(runner.secrecy):
+            in_event_loop(work)
     except DelegateError as error:
         _leave_threads(runner, error)
         raise
@@ -103,7 +114,7 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
     if runner.snapshot().abandoned_threads == 0:
         return
     text = "threads of sync handlers did not end and were left"
-    sys.stderr.write(f"delegate: {text}\n" + (f"delegate: {error}\n" if error else ""))
+    sys.stderr.write(f"delegate: {text}\n" + (f"delegate: {visible_lines(str(error))}\n" if error else ""))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(error.exit_code if error else 0)

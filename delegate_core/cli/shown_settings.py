@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from delegate_core.cli.loading import Table, survey
+from delegate_core.console.visible import visible, visible_json
 from delegate_core.errors import SettingsError
 from delegate_core.settings import Problem, Setting, settings_of
 from delegate_core.settings.describing import written
@@ -46,7 +46,7 @@ def show(config: Path | None, backend: str | None, *, given: bool, as_json: bool
     tables = list(survey(config, {"backend": backend}))
     rows = [(table.name, list(_rows(table, given=given))) for table in tables]
     if as_json:
-        sys.stdout.write(json.dumps(_listed(rows), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(visible_json(_listed(rows), indent=2) + "\n")
     else:
         _print_tables(rows)
     _complain([problem for table in tables for problem in table.problems])
@@ -113,6 +113,6 @@ def _print_tables(tables: Iterable[tuple[str, list[_Row]]], environ: Mapping[str
         for row in rows:
             style = "red" if row.problem else "dim" if row.origin == "default" else ""
             told = ": ".join(part for part in (row.origin, row.problem) if part)
-            drawn.add_row(Text(row.name, style), Text(row.value, style), Text(told, style))
+            drawn.add_row(*(Text(visible(cell), style) for cell in (row.name, row.value, told)))
         console.print(drawn)
         console.print()

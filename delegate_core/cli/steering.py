@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from delegate_core.console.visible import visible
+from delegate_core.console.visible import visible, visible_json
 from delegate_core.control import Answer, Order, ask
 from delegate_core.errors import DelegateError
 from delegate_core.settings import format_duration
@@ -23,7 +23,7 @@ def give(folder: Path, order: Order, *, wait: bool = False) -> int:
     """Give an order and print what it did; with ``wait``, return when the runner has left."""
     answer = given(folder, order)
     for line in answer.said:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{visible(line)}\n")
     if not answer.said:
         sys.stdout.write(f"process {answer.pid}: {_DONE[order.do]}\n")
     if wait:
@@ -50,7 +50,8 @@ def tell_status(folder: Path, *, as_json: bool) -> int:
     """Print how the runner of this folder stands; 1 if it is not ready."""
     answer = ask(folder, Order(do="status"))
     if as_json:
-        sys.stdout.write(answer.model_dump_json(indent=2, exclude={"said", "error", "code", "within"}) + "\n")
+        told = answer.model_dump(exclude={"said", "error", "code", "within"})
+        sys.stdout.write(visible_json(told, indent=2) + "\n")
     else:
         why = f": {visible(answer.why)}" if answer.why else ""
         age = "" if answer.since is None else f" for {format_duration(round(answer.since))}"

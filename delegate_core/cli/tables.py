@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from delegate_core.console.visible import visible
+
 __all__ = ["STYLES", "print_table", "short_ids"]
 
 STYLES = {
@@ -27,7 +29,7 @@ STYLES = {
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under their titles; a word of `STYLES` has its colour."""
+    """Print rows under their titles, whatever their cells hold; a word of `STYLES` has its colour."""
     from rich.table import Table  # noqa: PLC0415 - only where people read
     from rich.text import Text  # noqa: PLC0415 - the same
 
@@ -37,7 +39,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(Text(visible(cell), style=STYLES.get(cell, "")) for cell in row))
     terminal_of(sys.stdout, os.environ).print(table)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -19,7 +18,7 @@ from delegate_core.cli.reading import named, read_file
 from delegate_core.cli.running import in_event_loop
 from delegate_core.cli.taskfile import read_task
 from delegate_core.console.colours import log_text
-from delegate_core.console.visible import visible
+from delegate_core.console.visible import visible, visible_json
 from delegate_core.errors import DelegateError, DrainIncomplete
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.logs import LogLine
@@ -126,7 +125,7 @@ def _print(result: TaskResult | None, *, pretty: bool) -> None:
     if result is None:
         return
     if result.data is not None:
-        sys.stdout.write(json.dumps(result.data, indent=2 if pretty else None, ensure_ascii=False) + "\n")
+        sys.stdout.write(visible_json(result.data, indent=2 if pretty else None) + "\n")
     if result.error:
         how = "failed: " if result.outcome is Outcome.FAILED else ""  # the others' errors say it themselves
         sys.stderr.write(f"delegate: {how}{visible(result.error)}\n")

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["abbreviated", "coloured", "last_state", "monochrome", "uncoloured", "visible"]
+__all__ = [
+    "abbreviated",
+    "coloured",
+    "last_state",
+    "monochrome",
+    "uncoloured",
+    "visible",
+    "visible_json",
+    "visible_lines",
+]
 
 _LONGEST: Final = 2000
 """Characters of one text that are shown; an error may carry a whole log."""
@@ -29,6 +39,19 @@ def visible(text: str, limit: int = _LONGEST) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def visible_lines(text: str) -> str:
+    """The text as by `visible`, but in as many lines as it has."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def visible_json(value: Any, *, indent: int | None = None) -> str:
+    """A value as JSON: letters of any language as they are, and what would act on a terminal as an escape."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def _shown(character: str) -> str:

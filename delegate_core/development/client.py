@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -26,6 +27,10 @@ class ControlClient:
             trust_env=False,
         )
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
     def submit(self, text: str, options: Mapping[str, str]) -> list[str]:
         """Submit a file's text; the ids of the tasks it made."""
         ids: list[str] = self._call("POST", "/tasks", content=text.encode(), params=dict(options))["ids"]
@@ -37,16 +42,16 @@ class ControlClient:
 
     def task(self, task_id: str, *, wait: float = 0.0) -> ServerTask:
         """One task, once it has its outcome, but after ``wait`` seconds at the latest; ``inf`` waits for ever."""
-        return ServerTask(**self._call("GET", f"/tasks/{task_id}/result", params={"wait": wait}))
+        return ServerTask(**self._call("GET", f"/tasks/{_part(task_id)}/result", params={"wait": wait}))
 
     def cancel(self, task_id: str) -> bool:
         """Cancel a task; False if it had ended."""
-        return bool(self._call("POST", f"/tasks/{task_id}/cancel")["cancelled"])
+        return bool(self._call("POST", f"/tasks/{_part(task_id)}/cancel")["cancelled"])
 
     def log(self, task_id: str, *, follow: float = 0.0) -> Iterator[str]:
         """A task's log: what is there, and what comes within ``follow`` seconds, to its end."""
         try:
-            with self._http.stream("GET", f"/tasks/{task_id}/log", params={"follow": follow}) as reply:
+            with self._http.stream("GET", f"/tasks/{_part(task_id)}/log", params={"follow": follow}) as reply:
                 if reply.status_code != 200:
                     reply.read()
                     raise _refusal(reply)
@@ -63,6 +68,10 @@ class ControlClient:
             raise _refusal(reply)
         found: dict[str, Any] = reply.json()
         return found
+
+
+def _part(task_id: str) -> str:
+    return quote(task_id, safe="")
 
 
 def _refusal(reply: httpx.Response) -> DelegateError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import quote, urlsplit
 
+import anyio
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from delegate_core.console.events import LogEvent, TaskFinished
 from delegate_core.console.view import Rates, ShownLine, View
@@ -24,9 +25,24 @@ from delegate_core.status.report import SCHEMA_VERSION, RatesPart, StatusReport,
 __all__ = ["Health", "RemoteStatus", "StatusUnavailable", "target"]
 
 _TIMEOUT: Final = 5.0
+_PATIENCE: Final = 15.0
+"""Seconds for a whole answer, however it drips."""
+
+_LARGEST: Final = 32 * 1024 * 1024
+"""Bytes of an answer, decompressed."""
+
+_LONGEST_VERSION: Final = 40
 _SHOWN: Final = frozenset({"warning", "error", "critical"})
 
 _TOKEN = "DELEGATE_STATUS_TOKEN"  # noqa: S105 - the variable's name
+
+
+class _Records(BaseModel):
+    records: tuple[LogEvent, ...]
+
+
+class _Lines(BaseModel):
+    lines: tuple[ShownLine, ...]
 
 
 class StatusUnavailable(DelegateError):
@@ -118,14 +134,10 @@ class RemoteStatus:
         """
         content = (await self._get("/log.json")).content
         try:
-            known = [one.name for one in fields(LogEvent)]
-            return tuple(
-                LogEvent(**{name: record[name] for name in known if name in record})
-                for record in json.loads(content)["records"]
-                if record["level"] in _SHOWN
-            )
-        except (ValueError, KeyError, TypeError):
+            records = _Records.model_validate_json(content).records
+        except ValidationError:
             raise self._not_understood(content) from None
+        return tuple(record for record in records if record.level in _SHOWN)
 
     async def health(self, page: Literal["healthz", "readyz"]) -> Health:
         """Whether it is alive, or ready to take a task. Everybody may ask.
@@ -150,16 +162,16 @@ class RemoteStatus:
         if reply.status_code == 404:
             return None
         try:
-            return tuple(ShownLine(**line) for line in reply.json()["lines"])
-        except (ValueError, KeyError, TypeError):
+            return _Lines.model_validate_json(reply.content).lines
+        except ValidationError:
             raise self._not_understood(reply.content) from None
 
     def _not_understood(self, content: bytes) -> StatusUnavailable:
         """Another program's answer, or that of a runner whose version is another."""
         try:
             answer = json.loads(content)
-            schema, version = int(answer["schema_version"]), str(answer["runner"]["version"])
-        except (ValueError, KeyError, TypeError):
+            schema, version = int(answer["schema_version"]), str(answer["runner"]["version"])[:_LONGEST_VERSION]
+        except (ValueError, KeyError, TypeError, RecursionError):
             return StatusUnavailable(f"{self._where.url} serves something else than a runner's status")
         return StatusUnavailable(
             f"the runner at {self._where.url} is of version {version} and serves its status in schema {schema}; this "
@@ -181,11 +193,28 @@ class RemoteStatus:
 
     async def _ask(self, path: str, **query: int) -> httpx.Response:
         try:
-            return await self._client.get(path, params=query or None)
+            with anyio.fail_after(_PATIENCE):
+                async with self._client.stream("GET", path, params=query or None) as reply:
+                    content = await self._read(reply)
+                    kind = reply.headers.get("Content-Type", "")
+                    return httpx.Response(reply.status_code, headers={"Content-Type": kind}, content=content)
+        except TimeoutError:
+            raise StatusUnavailable(f"{self._where.url} does not answer within {_PATIENCE:.0f} s") from None
         except httpx.HTTPError as error:
             raise StatusUnavailable(
                 f"{self._where.url} does not answer: {str(error) or type(error).__name__}"
             ) from None
+
+    async def _read(self, reply: httpx.Response) -> bytes:
+        parts, size = [], 0
+        async for part in reply.aiter_bytes():
+            size += len(part)
+            if size > _LARGEST:
+                raise StatusUnavailable(
+                    f"{self._where.url} answers more than {_LARGEST} bytes: is a runner's status served there?"
+                )
+            parts.append(part)
+        return b"".join(parts)
 
 
 def view_of(report: StatusReport, warnings: tuple[LogEvent, ...]) -> View:

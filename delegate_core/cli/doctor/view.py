@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from delegate_core.console.colours import redrawn
 from delegate_core.console.printing import terminal_of
-from delegate_core.console.visible import visible
+from delegate_core.console.visible import visible, visible_json
 from delegate_core.diagnosis import Checked, Finding
 
 __all__ = ["View", "open_view"]
@@ -58,7 +57,7 @@ class _Json(View):
     def end(self, checked: Sequence[Checked], backend: str, code: int) -> None:
         rows = [_row(one) for one in checked]
         told = {"schema_version": 1, "backend": backend, "status": _worst(checked), "exit_code": code, "checks": rows}
-        self._out.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        self._out.write(visible_json(told, indent=2) + "\n")
 
 
 def _row(one: Checked) -> dict[str, Any]:
