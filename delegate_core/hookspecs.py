@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from delegate_core.diagnosis import Check, Diagnosis
     from delegate_core.engines.contribution import StepEngine
     from delegate_core.handlers import Middleware, TaskContext, TaskHandler
+    from delegate_core.http import Request
     from delegate_core.logs import LogLine, LogSink
     from delegate_core.model import (
         Credentials,
@@ -299,6 +300,21 @@ class HookSpecs:
                 return await keyring.read(reference) if provider == "keyring" else None
         """
 
+    @hookspec
+    def task_environment(self, task: Task, step: str) -> Mapping[str, str] | None:
+        """Variables for the processes of a task, or of one of its steps: ``step`` is its name, empty for its own.
+
+        Asked of every plugin before such a process starts, so it must be quick. What the task or its pipeline sets
+        itself wins, then the plugin that was asked first. A plugin that raises is logged, and gives none. They are no
+        place for secrets: nothing hides them.
+
+        Example::
+
+            @hookimpl
+            def task_environment(task, step):
+                return {"PIP_INDEX_URL": "http://cache.example/simple"}
+        """
+
     @hookspec(firstresult=True)
     async def progress(
         self, session: Session, task: Task, event: Event, save: Callable[[JsonValue], Awaitable[None]]
@@ -466,13 +482,15 @@ class HookSpecs:
         """
 
     @hookspec
-    def server_called(self, operation: str, outcome: str, seconds: float) -> None:
+    def server_called(self, operation: str, outcome: str, seconds: float, request: Request | None) -> None:
         """A call to the server has ended, after so many seconds, tries within it included.
 
         ``operation`` is one of the backend's few names for its calls, such as ``heartbeat``; a long poll is one too,
         with the time that it waited. ``outcome`` is ``ok``, or what stood in the way: ``connect``, ``tls``,
         ``timeout``, ``interrupted``, ``3xx``, ``4xx``, ``5xx``, ``malformed``, ``other``. A call that was cancelled is
-        not told. It is on the way of every task, so be quick.
+        not told. ``request`` is the last one that was sent for it: its method, its address without the query, the
+        status of the reply. Told where the call was made, so that `delegate_core.concern.concern` says for which task.
+        It is on the way of every task, so be quick.
 
         Example::
 

@@ -163,6 +163,7 @@ class Task(Frozen):
         type: the task type; chooses the handler.
         data: the handler's input, any JSON value.
         title: what people call it, such as ``octo/hello #8 test``; no secret is in it.
+        about: what it belongs to, such as ``{"repository": "octo/hello", "build": "8"}``, for traces; no secret either.
         timeout: seconds that the server grants from the claim on; None if it names none.
         masks: values that must never be shown. They are not journaled and not part of a repr.
         secrets: tasks to be run before it, each of which gives a secret to its data.
@@ -174,6 +175,7 @@ class Task(Frozen):
     type: str
     data: JsonValue = None
     title: str = ""
+    about: Mapping[str, str] = Field(default_factory=dict)
     timeout: float | None = None
     masks: tuple[str, ...] = Field(default=(), repr=False)
     secrets: tuple[SecretTask, ...] = ()

@@ -89,6 +89,9 @@ class Surroundings(Protocol):
     def folder(self) -> Path:
         """Make the task's folder and return it."""
 
+    def variables(self, step: str) -> Mapping[str, str]:
+        """What plugins give to its processes, or to those of one of its steps; see the hook ``task_environment``."""
+
     async def process_started(self, identity: processes.ProcessIdentity) -> None:
         """A process group lives; it is to be ended if the runner dies."""
 
@@ -237,9 +240,17 @@ class TaskContext:
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """A clean environment for a child process: PATH, LANG, TZ of this machine, HOME and TMPDIR in `folder`.
 
-        Where processes run as another user, it says who that is, and both folders are that user's.
+        Where processes run as another user, it says who that is, and both folders are that user's. Besides, it has the
+        `variables`; ``extra`` wins over all.
         """
-        return clean_environment(self.folder, extra or {}, self.user)
+        return clean_environment(self.folder, {**self.variables(), **(extra or {})}, self.user)
+
+    def variables(self, step: str = "") -> Mapping[str, str]:
+        """What the runner's plugins give to processes of this task, or to those of a step that it runs itself.
+
+        `environment` has them already; what the author of the task sets is to win over them.
+        """
+        return self._surroundings.variables(step)
 
     @property
     def of_runner(self) -> TaskContext:

@@ -12,7 +12,7 @@ from delegate_core.http.errors import (
     TlsFailed,
     TransportError,
 )
-from delegate_core.http.operations import observing, operation
+from delegate_core.http.operations import Request, observing, operation
 from delegate_core.http.reply import Reply
 from delegate_core.http.tls import TlsOptions
 from delegate_core.http.transport import Transport
@@ -22,6 +22,7 @@ __all__ = [
     "ConnectFailed",
     "Interrupted",
     "Reply",
+    "Request",
     "TimedOut",
     "TlsFailed",
     "TlsOptions",

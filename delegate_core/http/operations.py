@@ -7,7 +7,7 @@ A client marks its methods, and whoever observes is told of each call that they 
         async def heartbeat(self) -> HeartbeatReply: ...
 
     with observing(tell):
-        await client.heartbeat()  # tell("heartbeat", "ok", 0.012)
+        await client.heartbeat()  # tell("heartbeat", "ok", 0.012, Request("POST", "https://manager/heartbeat", 200))
 
 The names are few and fixed, unlike addresses, which hold ids. Without an observer a marked method is called as it is.
 """
@@ -19,11 +19,11 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from delegate_core.http.errors import BadReply, ConnectFailed, Interrupted, TimedOut, TlsFailed, TransportError
 
-__all__ = ["Observe", "Outcome", "note", "observing", "operation"]
+__all__ = ["Observe", "Outcome", "Request", "note", "observing", "operation"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,8 +35,23 @@ Outcome = str
 ``interrupted`` (the connection was lost), ``3xx``, ``4xx``, ``5xx``, ``malformed`` (a reply that cannot be used), or
 ``other``."""
 
-Observe = Callable[[str, Outcome, float], object]
-"""Takes the operation, its outcome, and how many seconds it took."""
+
+class Request(NamedTuple):
+    """One request as it went out, without headers, body, and the query of its address, where secrets may be.
+
+    Attributes:
+        method: in upper case.
+        url: absolute.
+        status: of the reply; None: there was none.
+    """
+
+    method: str
+    url: str
+    status: int | None
+
+
+Observe = Callable[[str, Outcome, float, Request | None], object]
+"""Takes the operation, its outcome, how many seconds it took, and the last request that was sent for it, if any was."""
 
 _KINDS: Final[dict[type[TransportError], Outcome]] = {
     ConnectFailed: "connect",
@@ -48,12 +63,20 @@ _KINDS: Final[dict[type[TransportError], Outcome]] = {
 
 
 class _Exchange:
-    """What the last request of an operation came to."""
+    """The last request of an operation, and what it came to."""
 
-    __slots__ = ("result",)
+    __slots__ = ("method", "result", "url")
 
     def __init__(self) -> None:
+        self.method = self.url = ""
         self.result: int | TransportError | None = None
+
+    @property
+    def request(self) -> Request | None:
+        if self.result is None:
+            return None
+        status = self.result if isinstance(self.result, int) else None
+        return Request(self.method, self.url.partition("?")[0], status)
 
 
 _observe: ContextVar[Observe | None] = ContextVar("delegate_observe", default=None)
@@ -85,11 +108,11 @@ def operation(name: str) -> Callable[[Callable[P, Call[T]]], Callable[P, Call[T]
             try:
                 answer = await method(*args, **kwargs)
             except Exception as error:
-                observe(name, _outcome(exchange, error), time.perf_counter() - started)
+                observe(name, _outcome(exchange, error), time.perf_counter() - started, exchange.request)
                 raise
             finally:
                 _exchange.reset(token)
-            observe(name, "ok", time.perf_counter() - started)
+            observe(name, "ok", time.perf_counter() - started, exchange.request)
             return answer
 
         return call
@@ -97,11 +120,11 @@ def operation(name: str) -> Callable[[Callable[P, Call[T]]], Callable[P, Call[T]
     return marked
 
 
-def note(result: int | TransportError) -> None:
-    """For transports: the status that a request was answered with, or the fault that kept it from its reply."""
+def note(method: str, url: str, result: int | TransportError) -> None:
+    """For transports: a request, and the status that it was answered with, or the fault that kept it from its reply."""
     exchange = _exchange.get()
     if exchange is not None:
-        exchange.result = result
+        exchange.method, exchange.url, exchange.result = method, url, result
 
 
 def _outcome(exchange: _Exchange, error: Exception) -> Outcome:

@@ -79,9 +79,9 @@ async def carry(attempt: Callable[[Call, float], Awaitable[Reply]], call: Call, 
     try:
         reply = await _attempted(attempt, call, seconds)
     except TransportError as error:
-        note(error)
+        note(call.method, call.url, error)
         raise
-    note(reply.status)
+    note(call.method, call.url, reply.status)
     return reply
 
 

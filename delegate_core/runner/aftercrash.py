@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,6 +65,9 @@ class _Left:
         folder = self._core.folder.task_folder(self._entry.number)
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         return folder
+
+    def variables(self, _step: str) -> Mapping[str, str]:
+        return {}
 
     async def process_started(self, identity: ProcessIdentity) -> None:
         await self._core.journal.process_started(self._entry.number, json.dumps(identity.to_json()))

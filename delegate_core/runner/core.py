@@ -11,7 +11,7 @@ import anyio
 
 from delegate_core.errors import Interrupt
 from delegate_core.handlers import HandlerRegistry, TaskContext
-from delegate_core.http.operations import Observe
+from delegate_core.http.operations import Observe, Request
 from delegate_core.journal import Journal
 from delegate_core.logs import Secrecy
 from delegate_core.model import Session, Task, TaskResult
@@ -22,6 +22,7 @@ from delegate_core.runner.engines import Engines
 from delegate_core.runner.secrets import Secrets
 from delegate_core.runner.slots import Slots
 from delegate_core.runner.users import TaskUsers
+from delegate_core.runner.variables import TaskVariables
 from delegate_core.settings import RunnerSettings
 from delegate_core.statefolder import StateFolder
 
@@ -61,8 +62,8 @@ class Observers:
         """Takes a call to the server that has ended; None: nobody wants to know."""
         return self._tell_call if self._server_called else None
 
-    def _tell_call(self, operation: str, outcome: str, seconds: float) -> None:
-        self._server_called(operation=operation, outcome=outcome, seconds=seconds)
+    def _tell_call(self, operation: str, outcome: str, seconds: float, request: Request | None) -> None:
+        self._server_called(operation=operation, outcome=outcome, seconds=seconds, request=request)
 
 
 @dataclass
@@ -82,6 +83,7 @@ class Core:
     commands: TaskCommands
     secrets: Secrets
     users: TaskUsers
+    variables: TaskVariables
     dispatch: Callable[[Task, TaskContext], Awaitable[TaskResult]]
     spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]

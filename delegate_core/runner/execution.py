@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -298,6 +298,10 @@ class Execution:
         if self._user is not None:
             self._user.admit(self._task_folder)
         return self._task_folder
+
+    def variables(self, step: str) -> Mapping[str, str]:
+        """What plugins give to its processes."""
+        return self.core.variables(self.task, step)
 
     async def process_started(self, identity: ProcessIdentity) -> None:
         """Journal a process group, so that the next start can end it."""

@@ -51,6 +51,7 @@ from delegate_core.runner.snapshot import Snapshot
 from delegate_core.runner.states import States
 from delegate_core.runner.upkeep import Upkeep
 from delegate_core.runner.users import TaskUsers
+from delegate_core.runner.variables import TaskVariables
 from delegate_core.runner.winding_down import LAST_WORDS, WindingDown
 from delegate_core.settings import RunnerSettings, Settings
 from delegate_core.statefolder import StateFolder, default_state_folder
@@ -337,6 +338,7 @@ class Runner:
             commands=TaskCommands(self.settings),
             secrets=secrets,
             users=self._users,
+            variables=TaskVariables(self.plugins),
             dispatch=dispatcher(self.plugins, handlers, secrets, SuppliedExecutables(self.settings), self.middleware),
             spawn=spawn,
             interrupted=self._interrupted,

@@ -87,6 +87,10 @@ class Metrics:
         """All of it, as Prometheus reads it."""
         return generate_latest(self._registry)
 
+    def families(self) -> Iterable[Metric]:
+        """All of it, for who passes it on in another form."""
+        return self._registry.collect()
+
     # ------------------------------------------------------------------ being told
 
     @hookimpl
@@ -175,6 +179,7 @@ def _gauges(now: Snapshot) -> Iterable[tuple[str, str, float | None]]:
     yield "delegate_uptime_seconds", "Since the start.", now.uptime
     yield "delegate_slots", "Tasks that may run at once.", now.capacity
     yield "delegate_slots_used", "Slots that are taken.", now.used
+    yield "delegate_maintenance", "1 if an operator has put the runner into maintenance.", now.maintenance is not None
     yield "delegate_holds", "Reasons for which no task is taken at present.", len(now.holds)
     yield "delegate_since_contact_seconds", "Since the last call to the server that succeeded.", now.since_contact
     yield "delegate_since_poll_seconds", "Since the server was last asked for tasks.", now.since_poll

@@ -48,6 +48,9 @@ class _Surroundings:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder
 
+    def variables(self, _step: str) -> Mapping[str, str]:
+        return {}
+
     async def process_started(self, identity: ProcessIdentity) -> None:
         self.processes.append(identity)
 

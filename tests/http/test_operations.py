@@ -51,7 +51,7 @@ async def silent(connection: Connection) -> None:
 
 async def outcome_at(transport: Transport, url: str) -> str:
     seen: Seen = []
-    told = observing(lambda name, outcome, seconds: seen.append((name, outcome)) if seconds >= 0 else None)
+    told = observing(lambda name, outcome, seconds, _: seen.append((name, outcome)) if seconds >= 0 else None)
     with told, suppress(TransportError, LookupError):
         await Client(transport, url).fetch()
     ((name, outcome),) = seen
@@ -97,7 +97,7 @@ async def test_a_call_that_is_cancelled_is_not_told_and_one_without_an_observer_
         await connection.gone()
 
     async with serving(waiting) as server, anyio.create_task_group() as group:
-        with observing(lambda name, outcome, _: seen.append((name, outcome))):
+        with observing(lambda name, outcome, *_: seen.append((name, outcome))):
             group.start_soon(Client(transport, server.url).fetch)
         await asked.wait()
         group.cancel_scope.cancel()

@@ -52,7 +52,7 @@ async def test_every_metric_is_documented_with_its_labels_and_every_documented_o
     async with observed(tmp_path) as it:
         it.server.submit("quick")
         await it.until("totals.delivered", 1)
-        it.runner.plugins.observe("server_called")(operation="heartbeat", outcome="timeout", seconds=0.1)
+        it.runner.plugins.observe("server_called")(operation="heartbeat", outcome="timeout", seconds=0.1, request=None)
         found = families((await it.client.get("/metrics")).text)
         with anyio.fail_after(40):
             while "delegate_since_heartbeat_seconds" not in found:  # the first one comes after half a second
@@ -87,7 +87,8 @@ class Calls:
 
 def test_a_plugin_is_told_of_calls() -> None:
     calls = Calls()
-    Plugins(MemoryServer().backend(), [calls]).observe("server_called")(operation="poll", outcome="ok", seconds=0.5)
+    tell = Plugins(MemoryServer().backend(), [calls]).observe("server_called")
+    tell(operation="poll", outcome="ok", seconds=0.5, request=None)
     assert calls.told == [("poll", "ok", 0.5)]
 
 

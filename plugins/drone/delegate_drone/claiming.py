@@ -126,6 +126,12 @@ def _task(book: StageBook, saving: Saving, details: Details) -> DroneTask:
         type=stage.type or "docker",
         data={"repo": details.repository.slug, "build": build.number, "stage": stage.name},
         title=f"{details.repository.slug} #{build.number} {stage.name}",
+        about={
+            "repository": details.repository.slug,
+            "build": str(build.number),
+            "pipeline": stage.name,
+            "event": build.event,
+        },
         timeout=_timeout(details),
         masks=tuple(dict.fromkeys(_masks(details))),
         state=book.record.plain(),

@@ -74,7 +74,12 @@ class StageTeller:
         now = self._clock()
         self._reports[step.name] = replace(self._reports[step.name], started=now)
         await self._tell(StepStarted(self._updated(step)))
-        return runtime_environment(self._facts, step, failed, now=now)
+        return {**self._of_plugins(step.name), **runtime_environment(self._facts, step, failed, now=now)}
+
+    def _of_plugins(self, step: str) -> dict[str, str]:
+        """What the runner's plugins give to the step, but for what its author sets."""
+        own = self._specs[step].variables()
+        return {name: value for name, value in self._context.variables(step).items() if name not in own}
 
     def open_log(self, step: StepState) -> StepOutput:
         """Where the step's output goes."""
@@ -96,11 +101,14 @@ class StageTeller:
         await self._tell(StepEnded(report))
 
     def _updated(self, step: StepState) -> StepReport:
+        known = self._reports[step.name]
+        skipped = {"skipped_because": self._context.masked(step.skipped_because)} if step.skipped_because else {}
         report = replace(
-            self._reports[step.name],
+            known,
             status=step.status.value,
             exit_code=step.exit_code,
             error=self._context.masked(step.error),
+            detail={**known.detail, **skipped},
         )
         self._reports[step.name] = report
         return report

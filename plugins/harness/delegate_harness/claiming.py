@@ -59,7 +59,7 @@ async def claim(
         if await aborts.wait_for(offer.task_id, pause):
             return Ended(Task(id=offer.task_id, type=offer.type), TaskResult.cancelled(CancelCause.SERVER))
         acquired = await _acquire(session, offer.task_id)
-    return None if acquired is None else _accept(acquired, offer)
+    return None if acquired is None else _accept(acquired, offer, session.identity.account)
 
 
 async def _acquire(session: HarnessSession, task_id: str) -> AcquiredTask | None:
@@ -74,8 +74,8 @@ async def _acquire(session: HarnessSession, task_id: str) -> AcquiredTask | None
     return acquired
 
 
-def _accept(acquired: AcquiredTask, offer: Offer) -> Task | Ended:
-    task = _task(acquired, offer)
+def _accept(acquired: AcquiredTask, offer: Offer, account: str) -> Task | Ended:
+    task = _task(acquired, offer, account)
     if isinstance(acquired, UnreadableTask):
         return Ended(task, TaskResult.rejected(_UNREADABLE))
     if acquired.secret_details or acquired.encryption_configs:
@@ -84,7 +84,7 @@ def _accept(acquired: AcquiredTask, offer: Offer) -> Task | Ended:
     return task
 
 
-def _task(acquired: AcquiredTask, offer: Offer) -> HarnessTask:
+def _task(acquired: AcquiredTask, offer: Offer, account: str) -> HarnessTask:
     log = target_of(acquired)
     state: dict[str, JsonValue] = {"form": "runner" if acquired.runner_response else "legacy"}
     if log.key:
@@ -93,6 +93,7 @@ def _task(acquired: AcquiredTask, offer: Offer) -> HarnessTask:
         id=acquired.id,
         type=acquired.type or offer.type,
         data=acquired.data,
+        about={"account": account},
         timeout=acquired.timeout / 1000 if acquired.timeout > 0 else None,
         masks=tuple(value for value in acquired.secrets if isinstance(value, str)),
         state=state,
