@@ -153,7 +153,8 @@ class HookSpecs:
     def diagnostics(self, diagnosis: Diagnosis) -> Iterable[Check] | None:
         """What ``delegate doctor`` shall check besides what it knows itself; see ``delegate_core.diagnosis``.
 
-        Asked of every plugin, the backend too, by that command only. ``diagnosis`` is the runner that it looks at: its
+        Asked of every plugin, the backend too, by that command; and every hour by ``delegate run``, for what the checks
+        of clock and TLS find. ``diagnosis`` is the runner that is looked at: its
         settings, what it would announce, its folder. A check looks and changes nothing, here or on a server, takes no
         task away from anybody, and may run beside the runner itself. They all run at one time, each within its own. One
         with the name of a check of the core's, such as ``git``, stands in its place.

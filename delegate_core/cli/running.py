@@ -10,11 +10,12 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from delegate_core.beside import beside
+from delegate_core.cli.checkup import Checkup
 from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_values, secret_variables
 from delegate_core.cli.lastwords import last_words
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
@@ -34,9 +35,15 @@ from delegate_core.plugins import contribution
 from delegate_core.runner import Runner
 from delegate_core.service import Notifier
 
+if TYPE_CHECKING:
+    from delegate_core.cli.doctor.patient import Patient
+
 __all__ = ["in_event_loop", "make_runner", "run", "run_observed", "run_runner"]
 
 _log = logging.getLogger(__name__)
+
+_LOOK = 5.0
+"""Seconds that a look at the network may take."""
 
 _FAREWELL = 1.0
 """Seconds in which the third signal's end may be an orderly one."""
@@ -75,7 +82,8 @@ def _run(
     await_folder(runner.state_dir, loaded.runner)
 
     async def work() -> None:
-        async with beside(notifier.feed):
+        checkup = Checkup(lambda: _patient(loaded, runner, environ))
+        async with beside(notifier.feed), beside(checkup.keep):
             await _run_controlled(runner, recording, observation, control, reloading)
 
     try:
@@ -85,6 +93,12 @@ def _run(
         _leave_threads(runner, error)
         raise
     _leave_threads(runner, None)
+
+
+def _patient(loaded: AllSettings, runner: Runner, environ: Mapping[str, str]) -> Patient:
+    from delegate_core.cli.doctor.patient import Patient  # noqa: PLC0415 - not needed to start
+
+    return Patient(environ, _LOOK, loaded, runner=runner)
 
 
 class _Farewell:

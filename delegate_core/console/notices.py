@@ -55,6 +55,8 @@ def _all(view: View) -> Iterator[Notice]:
             yield Notice("on hold", hold)
     if now.trouble and now.ready:
         yield _trouble(now)
+    for advice in now.advice:
+        yield Notice(advice.about, advice.text, advice.cure)
 
 
 def _state(now: Snapshot) -> Iterator[Notice]:

@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
@@ -30,15 +30,24 @@ class Mask:
     Args:
         values: the secrets known from the start.
         replacement: shown in place of each match.
+        short: is told of each value that is added later and too short to be masked, as `add` returns it.
     """
 
-    def __init__(self, values: Iterable[str] = (), *, replacement: str = "******") -> None:
+    def __init__(
+        self,
+        values: Iterable[str] = (),
+        *,
+        replacement: str = "******",
+        short: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self._replacement = replacement.encode()
         self._lock = threading.Lock()
         self._patterns: set[bytes] = set()
         self._matcher: _Matcher | None = None
         self._stale = False
+        self._short: Callable[[str], object] = lambda _: None
         self.add(*values)
+        self._short = short
 
     def add(self, *values: str) -> tuple[str, ...]:
         """Hide these secrets as well, in every stream, from the next byte fed on and in text still held back.
@@ -53,7 +62,10 @@ class Mask:
             self._stale = self._stale or not added <= self._patterns
             self._patterns |= added
         lengths = (len(value.strip()) for value in values)
-        return tuple(_too_short(length) for length in lengths if 0 < length < forms.MIN_LENGTH)
+        warnings = tuple(_too_short(length) for length in lengths if 0 < length < forms.MIN_LENGTH)
+        for warning in warnings:
+            self._short(warning)
+        return warnings
 
     def stream(self) -> "MaskStream":
         """A new stream of bytes under this mask."""

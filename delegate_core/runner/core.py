@@ -16,6 +16,7 @@ from delegate_core.journal import Journal
 from delegate_core.logs import Secrecy
 from delegate_core.model import Session, Task, TaskResult
 from delegate_core.plugins import Observer, Plugins
+from delegate_core.runner.advice import Advices
 from delegate_core.runner.backend import Backend
 from delegate_core.runner.commands import TaskCommands
 from delegate_core.runner.engines import Engines
@@ -88,6 +89,7 @@ class Core:
     spawn: Callable[..., object]
     interrupted: Callable[[Interrupt, Session], None]
     secrecy: Secrecy
+    advice: Advices
     masks: tuple[str, ...] = ()
     """What no task may show, whatever it is given itself."""
     counters: Counters = field(default_factory=Counters)

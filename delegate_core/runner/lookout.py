@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from delegate_core.logs import Secrecy
 from delegate_core.plugins import Plugins
+from delegate_core.runner.advice import Advices
 from delegate_core.runner.connection import Connection
 from delegate_core.runner.core import Core
 from delegate_core.runner.engines import Engines
@@ -40,6 +41,7 @@ class Lookout:
         upkeep: Upkeep,
         plugins: Plugins,
         secrecy: Secrecy,
+        advice: Advices,
     ) -> None:
         self._name = name
         self._states = states
@@ -48,6 +50,7 @@ class Lookout:
         self._upkeep = upkeep
         self._plugins = plugins
         self._secrecy = secrecy
+        self._advice = advice
         self.core: Core | None = None
         self.connection: Connection | None = None
 
@@ -111,6 +114,7 @@ class Lookout:
             maintenance=self._upkeep.maintenance,
             drain_left=None if self._states.drained_by is None else max(0.0, self._states.drained_by - now),
             problems=tuple(self._plugins.problems),
+            advice=tuple(replace(one, text=self._secrecy.text(one.text)) for one in self._advice.all()),
         )
 
     def _standing(self, now: float, since_contact: float | None) -> Standing:

@@ -25,9 +25,10 @@ from delegate_core.handlers.base import Serving
 from delegate_core.handlers.supplied import SuppliedExecutables
 from delegate_core.http import observing
 from delegate_core.journal import Journal
-from delegate_core.logs import RecordFilter, Secrecy
+from delegate_core.logs import Mask, RecordFilter, Secrecy
 from delegate_core.model import CancelCause, Registration, Session
 from delegate_core.plugins import Plugins
+from delegate_core.runner.advice import Advices
 from delegate_core.runner.backend import Backend
 from delegate_core.runner.commands import TaskCommands
 from delegate_core.runner.connection import Connection
@@ -59,6 +60,9 @@ from delegate_core.statefolder import StateFolder, default_state_folder
 __all__ = ["Runner"]
 
 _log = logging.getLogger(__name__)
+
+_MASK_FILE = "mask file"
+"""What an advice about its values is about."""
 
 _DRAINING = "draining"
 
@@ -119,6 +123,8 @@ class Runner:
         self._observers = Observers(self.plugins)
         self._masks = read_masks(self.settings.mask_file)
         self.secrecy = Secrecy(*self._masks, self.settings.status_password.get_secret_value())
+        self.advice = Advices()
+        self._advise_of_masks()
         self.record_filter = RecordFilter(self.secrecy, Concern(self.name, self.backend_name))
         self._users = TaskUsers.of(self.settings, self.slots.capacity)
         self._default_capacity: int = getattr(backend, "default_capacity", 10)
@@ -126,12 +132,19 @@ class Runner:
         self._ending = Ending()
         self._states = States(self.secrecy, self._observers)
         self._lookout = Lookout(
-            self.name, self._states, self.slots, self.engines, self._upkeep, self.plugins, self.secrecy
+            self.name, self._states, self.slots, self.engines, self._upkeep, self.plugins, self.secrecy, self.advice
         )
         self._core: Core | None = None
         self._intake: Intake | None = None
         self._connection: Connection | None = None
         self._outbox: Outbox | None = None
+
+    def _advise_of_masks(self) -> None:
+        """Of values that are to be hidden and cannot be."""
+        short = Mask().add(*self._masks)
+        self.advice.withdraw(_MASK_FILE)
+        if short:
+            self.advice.give(_MASK_FILE, "; ".join(dict.fromkeys(short)), "remove it from there, or make it longer")
 
     def _counted_as(self, task_type: str) -> str:
         """The type itself where the settings limit it, else its pattern: all types of that count together."""
@@ -195,6 +208,7 @@ class Runner:
         announced = self.handlers.types(), self.slots.capacity, self.settings.tags
         self.settings, self.handlers, self._masks = settings, registry, masks
         self.secrecy.add(*masks)
+        self._advise_of_masks()
         capacity = settings.capacity or self._default_capacity
         self.slots.resize(capacity, {**registry.limits(), **settings.limits})
         if self._core is not None:
@@ -343,6 +357,7 @@ class Runner:
             spawn=spawn,
             interrupted=self._interrupted,
             secrecy=self.secrecy,
+            advice=self.advice,
             masks=self._masks,
         )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from delegate_core.maintenance import Maintenance
 from delegate_core.model import StepReport
+from delegate_core.runner.advice import Advice
 from delegate_core.runner.standing import Standing
 
 __all__ = ["RunningTask", "Snapshot"]
@@ -63,3 +64,5 @@ class Snapshot:
     """Seconds that are left of a drain; None where none is under way."""
     problems: tuple[str, ...] = ()
     """Plugins that were left out, and why."""
+    advice: tuple[Advice, ...] = ()
+    """What somebody should see to before it hurts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from delegate_core.runner.execution import Execution
 
 __all__ = ["StepStream", "Streams"]
+
+_log = logging.getLogger(__name__)
 
 _LEAD = 1.0
 """Seconds that a result waits for its logs: enough for a healthy log service, and no harm with a slow one."""
@@ -55,9 +58,16 @@ class Streams:
             return self._mask
 
     def _new_mask(self) -> Mask:
-        mask = Mask((*self._core.masks, *self._execution.task.masks))
+        mask = Mask(self._core.masks, short=self._advise)
+        mask.add(*self._execution.task.masks)
         self._core.secrecy.include(mask)
         return mask
+
+    def _advise(self, warning: str) -> None:
+        """Of a secret of the task that shows although it should not."""
+        task = self._execution.task.id
+        _log.warning("task %s: %s", task, warning)
+        self._core.advice.give("not hidden", f"{warning} (task {task})", "give that secret a longer value")
 
     def log(self, stream: str = "") -> TaskLog:
         """The task's own log, or that of a step."""

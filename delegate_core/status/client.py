@@ -18,6 +18,7 @@ from delegate_core.console.view import Rates, ShownLine, View
 from delegate_core.errors import DelegateError
 from delegate_core.maintenance import Maintenance
 from delegate_core.model import StepReport
+from delegate_core.runner.advice import Advice
 from delegate_core.runner.snapshot import RunningTask, Snapshot
 from delegate_core.runner.standing import Standing
 from delegate_core.status.report import SCHEMA_VERSION, RatesPart, StatusReport, StepPart, TaskPart
@@ -262,6 +263,7 @@ def _snapshot(report: StatusReport) -> Snapshot:
         standing=Standing(report.standing.word, report.standing.reason, report.standing.since),
         drain_left=runner.drain_left,
         problems=runner.problems,
+        advice=tuple(Advice(one.about, one.text, one.cure) for one in runner.advice),
     )
 
 

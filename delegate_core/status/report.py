@@ -29,10 +29,19 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class AdvicePart(_Part):
+    """Something to see to: what it is about, what there is, and what to do."""
+
+    about: str
+    text: str
+    cure: str
+
+
 class RunnerPart(_Part):
     """The runner as a whole. ``reason`` says why it is in its ``state``.
 
-    ``drain_left`` are the seconds that are left of a drain under way, ``problems`` the plugins that were left out.
+    ``drain_left`` are the seconds that are left of a drain under way, ``problems`` the plugins that were left out,
+    ``advice`` is what somebody should see to before it hurts.
     """
 
     name: str
@@ -44,6 +53,7 @@ class RunnerPart(_Part):
     uptime: float
     drain_left: float | None = None
     problems: tuple[str, ...] = ()
+    advice: tuple[AdvicePart, ...] = ()
 
 
 class ConnectionPart(_Part):
@@ -176,6 +186,7 @@ def report(now: float, backend: str, snapshot: Snapshot, activity: Activity, rat
             uptime=snapshot.uptime,
             drain_left=snapshot.drain_left,
             problems=snapshot.problems,
+            advice=tuple(AdvicePart(about=one.about, text=one.text, cure=one.cure) for one in snapshot.advice),
         ),
         ready=ready.ready,
         ready_reason=ready.reason,

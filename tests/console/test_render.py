@@ -23,6 +23,7 @@ from delegate_core.console.render import render
 from delegate_core.console.view import Rates, ShownLine, View
 from delegate_core.model import StepReport
 from delegate_core.runner import RunningTask
+from delegate_core.runner.advice import Advice
 from delegate_core.runner.standing import Standing
 from docs.pictures.samples import NOON, snapshot
 
@@ -100,6 +101,8 @@ _VIEWS = {
         obstacles=(("less than 256.0MiB free on the disk of the state folder /var/lib/delegate; remove what is not "
                    "needed there, or lower min_free_disk"),),
         problems=("plugin delegate-render 1.2 cannot be imported: No module named 'renderlib'",),
+        advice=(Advice("server TLS", "TLSv1.3, certificate of R3 valid until 2026-01-09 04:11 UTC",
+                       "have the server's certificate renewed"),),
     ),
     "held": _busy(
         2, 10, holds=("12 results are not delivered yet; no new task is taken before",), backlog=12,

@@ -16,7 +16,7 @@ from delegate_core.engines.owner import ProcessOwner
 from delegate_core.installed_engines import ConfiguredEngine
 from delegate_core.runner import Runner
 
-__all__ = ["all_checks"]
+__all__ = ["all_checks", "contributed"]
 
 _SHOWN = 6
 
@@ -25,7 +25,7 @@ def all_checks(patient: Patient) -> list[Check]:
     """Every check, in the order in which they are shown. Of two with one name, the plugin's."""
     checks = {check.name: check for check in _own(patient)}
     if patient.runner is not None:
-        for check in _contributed(patient.runner, patient.diagnosis(patient.runner)):
+        for check in contributed(patient.runner, patient.diagnosis(patient.runner)):
             checks[check.name] = check
     return list(checks.values())
 
@@ -98,8 +98,8 @@ async def _engine(engine: ConfiguredEngine, types: frozenset[str]) -> Finding:
 # ---------------------------------------------------------------------- plugins
 
 
-def _contributed(runner: Runner, diagnosis: Diagnosis) -> Iterator[Check]:
-    """What plugins bring; one that brings it wrongly is a problem of its own."""
+def contributed(runner: Runner, diagnosis: Diagnosis) -> Iterator[Check]:
+    """What plugins bring, the backend too; one that brings it wrongly is a problem of its own."""
     for hook in runner.plugins.each("diagnostics"):
         try:
             yield from list(_checked(hook(diagnosis=diagnosis) or ()))
