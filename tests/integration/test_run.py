@@ -228,7 +228,8 @@ async def test_a_stubborn_process_is_timed_out_before_the_server_does_it(
     delegate: Command, manager: EmbeddedManager
 ) -> None:
     """It ignores SIGTERM, and the grace is longer than the time between our deadline and the server's."""
-    async with delegate.started(*RUN, "--grace", "60s", **manager_settings(manager)):
+    async with delegate.started(*RUN, "--grace", "60s", **manager_settings(manager)) as runner:
+        await runner.said("registered")
         stubborn = {"commands": ["trap '' TERM", "while true; do sleep 0.05; done"]}
         task_id = manager.submit(Submission("script", stubborn, timeout_ms=4000))
         outcome = (await manager.wait_finished(task_id)).outcome

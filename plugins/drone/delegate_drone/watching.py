@@ -9,7 +9,7 @@ seconds later because the server writes a stage only after it has told the code'
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 from anyio.abc import TaskGroup
@@ -36,6 +36,19 @@ _SOON: Final = 0.5
 """Seconds: an empty answer that comes sooner was no long poll, and must not become a hot loop."""
 
 
+_MOST: Final = 10.0
+"""Seconds between two tries while watches fail."""
+
+
+class _Times(NamedTuple):
+    """Seconds; see the constants."""
+
+    stagger: float
+    settling: float
+    held: float
+    most: float
+
+
 class Watches:
     """The watches of one session, by build. They go on between two calls of `wait`, so that nothing falls in between.
 
@@ -43,12 +56,16 @@ class Watches:
     """
 
     def __init__(
-        self, client: DroneClient, *, stagger: float = _STAGGER, settling: float = _SETTLING, held: float = _HELD
+        self,
+        client: DroneClient,
+        *,
+        stagger: float = _STAGGER,
+        settling: float = _SETTLING,
+        held: float = _HELD,
+        most: float = _MOST,
     ) -> None:
         self._client = client
-        self._stagger = stagger
-        self._settling = settling
-        self._held = held
+        self._times = _Times(stagger, settling, held, most)
         self._builds: dict[int, _BuildWatch] = {}
         self._group: TaskGroup | None = None
 
@@ -67,7 +84,7 @@ class Watches:
         """Wait until the build is cancelled, or may have been."""
         build = self._builds.get(build_id)
         if build is None:
-            build = _BuildWatch(self._client, build_id, self._stagger, self._settling, self._held)
+            build = _BuildWatch(self._client, build_id, self._times)
             self._builds[build_id] = build
             if self._group is not None:
                 self._group.start_soon(build.run)
@@ -83,18 +100,18 @@ class Watches:
 class _BuildWatch:
     """Two overlapping watches of one build, and what its tasks have not heard yet."""
 
-    def __init__(self, client: DroneClient, build_id: int, stagger: float, settling: float, held: float) -> None:
+    def __init__(self, client: DroneClient, build_id: int, times: _Times) -> None:
         self._client = client
         self._build_id = build_id
-        self._stagger = stagger
-        self._settling = settling
-        self._held = held
+        self._times = times
         self._cancelled = False
         self._gaps = 0
         self._heard: dict[str, int] = {}
         self._changed = anyio.Event()
         self._scope: anyio.CancelScope | None = None
-        self._settling_since = anyio.CancelScope()
+        self._doubtful = False
+        """Whether nobody may have listened since the last gap was told, or is about to be."""
+        self._settling = False
 
     async def news(self, task_id: str) -> TaskCancelled | Gap:
         heard = self._heard.setdefault(task_id, self._gaps)
@@ -116,16 +133,19 @@ class _BuildWatch:
         with anyio.CancelScope() as self._scope:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._watch, group, 0.0)
-                group.start_soon(self._watch, group, self._stagger)
+                group.start_soon(self._watch, group, self._times.stagger)
 
     async def _watch(self, group: TaskGroup, delay: float) -> None:
         """One chain of watches.
 
-        Error handling: after a fault the next watch is opened with a back-off, and a gap is told once that one has
-        been open for a while.
+        Error handling: after a fault the next watch is opened with a back-off, and a gap is told some time later; where
+        faults do not end, again and again.
         """
         await anyio.sleep(delay)
-        faults, hurries = Backoff(first=0.2, most=10.0), Backoff(first=0.1, most=10.0)
+        faults, hurries = (
+            Backoff(first=min(0.2, self._times.most), most=self._times.most),
+            Backoff(first=0.1, most=10.0),
+        )
         while not self._cancelled:
             begun = anyio.current_time()
             try:
@@ -136,9 +156,10 @@ class _BuildWatch:
                     faults.reset()
                     await anyio.sleep(faults.next())
                     continue
-                self._settling_since.cancel()
                 await anyio.sleep(faults.next(fault.after))
-                group.start_soon(self._tell_of_gap)
+                self._doubtful = True
+                if not self._settling:
+                    group.start_soon(self._tell_of_gaps)
                 continue
             faults.reset()
             if anyio.current_time() - begun < _SOON:
@@ -149,15 +170,17 @@ class _BuildWatch:
 
     def _only_idle(self, fault: DroneFault, waited: float) -> bool:
         """Whether the server has said, in its way, that nothing happened. It remembers cancellations then: no gap."""
-        return isinstance(fault, ServerFault) and fault.is_own and waited >= self._held
+        return isinstance(fault, ServerFault) and fault.is_own and waited >= self._times.held
 
-    async def _tell_of_gap(self) -> None:
-        """Say that nobody may have listened, as soon as a cancellation in that gap would have been written."""
-        self._settling_since.cancel()
-        with anyio.CancelScope() as self._settling_since:
-            await anyio.sleep(self._settling)
+    async def _tell_of_gaps(self) -> None:
+        """Say that nobody may have listened, once a cancellation in the last such moment would have been written."""
+        self._settling = True
+        while self._doubtful:
+            self._doubtful = False
+            await anyio.sleep(self._times.settling)
             self._gaps += 1
             self._tell()
+        self._settling = False
 
     def _tell(self) -> None:
         self._changed.set()

@@ -10,7 +10,7 @@ import pytest
 from delegate_core.http import TlsOptions
 from delegate_core.model import Gap, TaskCancelled
 from delegate_drone.client import DroneClient
-from delegate_drone.server import Cancels, EmbeddedDrone, Order, Rules
+from delegate_drone.server import Cancels, EmbeddedDrone, Fault, FaultKind, Order, Rules
 from delegate_drone.watching import Watches
 
 pytestmark = pytest.mark.anyio
@@ -43,4 +43,20 @@ async def test_a_500_at_the_end_of_an_idle_watch_is_no_gap(*, held: float, has_g
         drone.cancel(build.id)
         with anyio.fail_after(40):
             await cancelled.wait()
+        group.cancel_scope.cancel()
+
+
+async def test_where_no_watch_ever_gets_through_the_stage_is_looked_at_again_and_again() -> None:
+    """A proxy that answers each watch itself would keep every cancellation from us."""
+    async with (
+        EmbeddedDrone() as drone,
+        aclosing(DroneClient.open(drone.url, drone.keys.rpc, TlsOptions(), trust_env=False)) as client,
+        anyio.create_task_group() as group,
+    ):
+        drone.parts.faults.add(Fault("watch", FaultKind.STATUS, None, status=502))
+        watches = Watches(client, stagger=0.05, settling=1.5, most=0.05)
+        build = drone.create(Order(text=TEXT))
+        group.start_soon(watches.serve)
+        with anyio.fail_after(40):
+            assert [await watches.wait(build.id, "1") for _ in range(2)] == [Gap()] * 2
         group.cancel_scope.cancel()
