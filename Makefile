@@ -97,7 +97,7 @@ $(DOCS_STAMP): requirements/docs.txt $(STAMP)
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 lock:
-	$(LOCK) --no-emit-package delegate-core --group dev $(PROJECTS) --output-file requirements/dev.txt
+	$(LOCK) --no-emit-package delegate-core --group dev --extra otel $(PROJECTS) --output-file requirements/dev.txt
 	$(LOCK) --no-emit-package delegate-core $(PROJECTS) --constraint requirements/dev.txt --output-file requirements/run.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt

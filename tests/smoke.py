@@ -14,6 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _PIPELINE = "kind: pipeline\ntype: exec\nname: default\nsteps: [{name: greet, commands: [echo hello]}]\n"
+_TELEMETRY = (
+    "from delegate_core.telemetry import asked; "
+    "print(*asked({'OTEL_EXPORTER_OTLP_ENDPOINT': 'http://collector.example:4318'}).problems)"
+)
 PROJECTS = (ROOT, ROOT / "plugins" / "docker", ROOT / "plugins" / "drone", ROOT / "plugins" / "harness")
 
 
@@ -45,6 +49,7 @@ def main() -> None:
 
         run(*pip, core, cwd=place)
         assert json.loads(run(delegate, "plugins", "list", "--json", cwd=place)) == [], "the core brings no plugin"
+        assert "pip install 'delegate-core[otel]'" in run(place / "bare/bin/python", "-c", _TELEMETRY, cwd=place)
 
         run(*pip, docker, drone, harness, cwd=place)
         listed = json.loads(run(delegate, "plugins", "list", "--json", cwd=place))

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from delegate_core.cli.loading import AllSettings
 from delegate_core.settings.naming import settings_of
+from delegate_core.telemetry import secrets_of
 
 __all__ = ["close_to_others", "remove_from_environment", "secret_values", "secret_variables"]
 
@@ -41,12 +42,13 @@ def secret_variables(loaded: AllSettings) -> set[str]:
 
 
 def secret_values(loaded: AllSettings, environ: Mapping[str, str]) -> Iterator[str]:
-    """What the runner's own log must not show: the secrets of these settings, and the one that Vault is asked with."""
+    """What the runner's own log must not show: the secrets of these settings, of Vault, and for a collector."""
     for table in loaded.tables():
         for _, value in table.values:
             if isinstance(value, SecretStr):
                 yield value.get_secret_value()
     yield environ.get("VAULT_TOKEN", "")
+    yield from secrets_of(environ)
 
 
 def remove_from_environment(names: Iterable[str]) -> None:

@@ -25,15 +25,16 @@ from delegate_core.cli.reloading import Reloading
 from delegate_core.cli.shown_settings import listed
 from delegate_core.cli.takeover import await_folder
 from delegate_core.console import open_console
-from delegate_core.console.view import Memory
 from delegate_core.console.visible import visible_lines
 from delegate_core.control import ControlServer
-from delegate_core.errors import DelegateError, DrainIncomplete, PluginError
+from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
 from delegate_core.logs.secrecy import Secrecy
 from delegate_core.markers import hookimpl
 from delegate_core.plugins import contribution
 from delegate_core.runner import Runner
 from delegate_core.service import Notifier
+from delegate_core.settings import RunnerSettings
+from delegate_core.telemetry import SECRET_VARIABLES, Asked, asked
 
 if TYPE_CHECKING:
     from delegate_core.cli.doctor.patient import Patient
@@ -69,12 +70,14 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
 def _run(
     loaded: AllSettings, config: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str], *, task_logs: bool
 ) -> None:
+    telemetry = _telemetry(loaded.runner, environ)
     console = open_console(loaded.runner.console, sys.stdout, environ=os.environ, keys=sys.stdin, task_lines=task_logs)
     recording = Recording(loaded.runner, console, task_logs=task_logs)
     reloading = Reloading(loaded, config, flags, environ, recording)
     observation = Observation(
-        loaded.runner, loaded.runner.backend or "", lambda runner: listed(reloading.in_effect(runner))
+        loaded.runner, loaded.runner.backend or "", lambda runner: listed(reloading.in_effect(runner)), telemetry
     )
+    remove_from_environment(SECRET_VARIABLES)
     control, notifier = ControlServer(reloading.reload), Notifier.of(os.environ)
     farewell = _Farewell(loaded.runner.grace, recording.release)
     runner = make_runner(loaded, farewell, *recording.consoles, control, notifier, *observation.plugins)
@@ -84,7 +87,7 @@ def _run(
     async def work() -> None:
         checkup = Checkup(lambda: _patient(loaded, runner, environ))
         async with beside(notifier.feed), beside(checkup.keep):
-            await _run_controlled(runner, recording, observation, control, reloading)
+            await _run_controlled(runner, recording, observation, control, reloading, farewell)
 
     try:
         with last_words(runner.secrecy):
@@ -101,6 +104,15 @@ def _patient(loaded: AllSettings, runner: Runner, environ: Mapping[str, str]) ->
     return Patient(environ, _LOOK, loaded, runner=runner)
 
 
+def _telemetry(settings: RunnerSettings, environ: Mapping[str, str]) -> Asked:
+    """What is to be sent over OpenTelemetry, as far as it can be."""
+    found = asked(environ)
+    if found.problems and settings.strict:
+        raise SettingsError("\n".join(found.problems))
+    print_warnings(found.problems)
+    return found
+
+
 class _Farewell:
     """Leaves in spite of async handlers that go on although they were cancelled: nothing can end them."""
 
@@ -113,6 +125,10 @@ class _Farewell:
         """The runner has stopped; what is left are the handlers."""
         if state == "stopped":
             self._timer.start()
+
+    def call_off(self) -> None:
+        """All handlers have ended."""
+        self._timer.cancel()
 
 
 def _leave_now(why: str, release: Callable[[], None]) -> None:
@@ -135,16 +151,21 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
 
 
 async def _run_controlled(
-    runner: Runner, recording: Recording, observation: Observation, control: ControlServer, reloading: Reloading
+    runner: Runner,
+    recording: Recording,
+    observation: Observation,
+    control: ControlServer,
+    reloading: Reloading,
+    farewell: _Farewell,
 ) -> None:
     async with observation.serving(runner), control.serving(runner):
-        await run_runner(runner, recording, reloading, observation)
+        await run_runner(runner, recording, observation, reloading, farewell.call_off)
 
 
 async def run_observed(runner: Runner, recording: Recording, observation: Observation) -> None:
     """Run a runner under its consoles, with its status served."""
     async with observation.serving(runner):
-        await run_runner(runner, recording, memory=observation)
+        await run_runner(runner, recording, observation)
 
 
 def make_runner(loaded: AllSettings, *observers: object) -> Runner:
@@ -195,16 +216,27 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def run_runner(
-    runner: Runner, recording: Recording, reloading: Reloading | None = None, memory: Memory | None = None
+    runner: Runner,
+    recording: Recording,
+    observation: Observation,
+    reloading: Reloading | None = None,
+    ran: Callable[[], object] = lambda: None,
 ) -> None:
-    """Run a runner, its log kept; the first signal drains, the second cancels, the third leaves; SIGHUP reloads."""
+    """Run a runner, its log kept; the first signal drains, the second cancels, the third leaves; SIGHUP reloads.
+
+    ``ran`` is called once it has stopped and its handlers have ended, before what is left to send is sent.
+    """
     ended: DelegateError | None = DrainIncomplete(_LEFT)
-    async with recording.kept(runner, memory), anyio.create_task_group() as group:
+    async with recording.kept(runner, observation), anyio.create_task_group() as group:
         group.start_soon(_heed_signals, runner, recording.release, group.cancel_scope)
         if reloading is not None:
             group.start_soon(_heed_hangups, runner, reloading)
         try:
-            await runner.run()
+            async with observation.sending():
+                try:
+                    await runner.run()
+                finally:
+                    ran()
             ended = None
         except DelegateError as error:
             ended = error  # raised outside, where no group wraps it

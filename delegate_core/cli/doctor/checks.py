@@ -11,10 +11,12 @@ from delegate_core.cli.config import verdict
 from delegate_core.cli.doctor.machine import disk, memory, temporary_folder
 from delegate_core.cli.doctor.patient import Patient
 from delegate_core.cli.doctor.state import beside, state_folder
+from delegate_core.cli.doctor.telemetry import telemetry
 from delegate_core.diagnosis import Check, Diagnosis, Finding, program
 from delegate_core.engines.owner import ProcessOwner
 from delegate_core.installed_engines import ConfiguredEngine
 from delegate_core.runner import Runner
+from delegate_core.telemetry import asked
 
 __all__ = ["all_checks", "contributed"]
 
@@ -46,6 +48,9 @@ def _own(patient: Patient) -> Iterator[Check]:
     yield Check(name="shell", run=partial(program, "sh", "to run commands", environ=patient.environ, needed=True))
     git = partial(program, "git", "to clone repositories", environ=patient.environ, version=("--version",))
     yield Check(name="git", run=partial(git, needed=False))
+    sent = asked(patient.environ)
+    if sent or sent.problems:
+        yield Check(name="telemetry", run=partial(telemetry, sent), timeout=2 * patient.patience)
     if patient.runner is not None and patient.loaded is not None:
         needed = patient.runner.handlers.engines()
         for name, engine in patient.loaded.engines.items():
