@@ -47,10 +47,9 @@ def _on_the_way(drawing: Drawing) -> None:
     drawing.words((x, _row(1) + 85), "asked again where its reply is lost")
     drawing.words((x, _row(2) + 68), "dispatch", word="hook")
     drawing.words((x, _row(2) + 85), "from here on it is never begun again")
-    drawing.words((x + 95, _row(3) + 4), "resolve_secret", word="hook")
-    drawing.words((x + 95, _row(3) + 21), "progress", "open_log", "watch", word="hook")
-    drawing.words((x + 215, _row(3) + 4), "its secrets")
-    drawing.words((x + 215, _row(3) + 21), "its steps", "its log", "cancelled?")
+    y = _row(3) - 2
+    drawing.words((x + 95, y), "resolve_secret", "task_environment", "progress", "open_log", "watch", word="hook")
+    drawing.words((x + 235, y), "its secrets", "its environment", "its steps", "its log", "cancelled?")
     drawing.words((x, _row(3) + 80), "a result: succeeded, failed, timed_out,", "cancelled or rejected")
     drawing.words((x + 95, _row(4) + 16), "its processes and its folder are gone")
     drawing.words((x, _row(4) + 68), "report", word="hook")
