@@ -14,7 +14,7 @@ from delegate_core.settings import RunnerSettings, Settings, load
 
 __all__ = ["problems"]
 
-_NOT_GIVEN = ("is missing", "give exactly one", "cannot be imported", "No such file")
+_NOT_GIVEN = (": missing: give ", "give exactly one", "cannot be imported", "No such file")
 """A page may show a part of a file, and name code and files that a reader has yet to write."""
 
 _ENTRY_POINTS = {"delegate_core.plugins", "delegate_core.backends", GROUP}

@@ -12,9 +12,9 @@ __all__ = ["lines_of", "words_of"]
 
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _SUBSTITUTED = re.compile(r"\$\(([^()]*)\)")
-_ENDS = frozenset({"|", "||", "&&", ";", "&", "(", ")", ";;"})
+_ENDS = frozenset({"|", "||", "&&", ";", "&", "(", ")", ";;", "done", "fi"})
 _REDIRECTIONS = frozenset({">", ">>", "<", "2>", "2>>", "&>", ">&"})
-_LEADS = frozenset({"sudo", "exec", "then", "do", "if", "while", "!", "else", "time", "nohup"})
+_LEADS = frozenset({"sudo", "exec", "then", "do", "if", "while", "until", "!", "else", "time", "nohup"})
 
 
 def lines_of(block: Block) -> Iterator[str]:

@@ -22,7 +22,7 @@ from tests.docs.shell import lines_of, words_of
 
 _PROGRAMS = """
 cat cd chmod cp curl docker echo export git head journalctl kill loginctl ls mkdir openssl pip pipx podman printf pytest
-python python3 rm sed set sleep systemctl tar test touch trap true umask uv watch xdg-open . ./resize
+python python3 rm sed set sleep systemctl tar test touch trap true umask useradd uv vault watch xdg-open . ./resize
 """
 
 OTHERS = frozenset(_PROGRAMS.split())

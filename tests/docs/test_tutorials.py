@@ -12,7 +12,7 @@ from tests.docs.walk import is_shown, walked
 TUTORIALS = [page for page in sorted((ROOT / "docs" / "tutorials").glob("*.md")) if page.name != "index.md"]
 
 
-@pytest.mark.timeout(180)  # a dozen processes, pip and builds among them
+@pytest.mark.timeout(300)  # a dozen processes, pip and builds among them
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 async def test_every_step_of_it_works_and_shows_what_it_says(page: Path, tmp_path: Path) -> None:
     async with walked(page, tmp_path) as walk:

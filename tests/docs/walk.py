@@ -38,7 +38,7 @@ _VARIES = re.compile(
 _PORTS = ("8080", "9000")
 """What pages take; whoever walks takes free ones instead."""
 
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 @asynccontextmanager
