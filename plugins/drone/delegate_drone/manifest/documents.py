@@ -19,7 +19,8 @@ __all__ = ["DocumentText", "parse_document", "split_documents"]
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _SEPARATOR_ONLY = re.compile(r"---\s*(#.*)?$")
-_NOTHING = re.compile(r"\s*(#.*)?$|%.*$")
+_NOTHING = re.compile(r"[\s\ufeff]*(#.*)?$|%.*$")
+"""A byte order mark is nothing wherever an editor has left it."""
 
 
 @dataclass(frozen=True, slots=True)
