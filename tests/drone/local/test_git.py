@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from delegate_core.errors import SettingsError
@@ -55,6 +57,26 @@ def test_work_that_is_not_committed_shows(delegate: Command) -> None:
     assert not look(delegate.folder).modified
     delegate.write("x")
     assert look(delegate.folder).modified
+
+
+def test_a_repository_is_looked_at_without_running_what_its_own_settings_name(delegate: Command) -> None:
+    """It may have been downloaded, with its ``.git``, by somebody who only wants to see the plan."""
+    delegate.commit()
+    canary = delegate.folder.parent / "canary"
+    program = f"touch {canary}; cat; false"
+    delegate.git("config", "core.fsmonitor", program)
+    delegate.git("config", "filter.x.clean", program)
+    delegate.git("config", "gpg.program", program)
+    delegate.git("config", "log.showSignature", "true")
+    (delegate.folder / ".git" / "info" / "attributes").write_text("* filter=x\n")
+    for file in delegate.folder.iterdir():
+        os.utime(file)
+    assert look(delegate.folder).commit
+    assert delegate("plan").code in {0, 2}
+    assert not canary.exists()
+    (delegate.folder / ".git" / "info" / "attributes").unlink()
+    assert not look(delegate.folder).modified
+    assert not canary.exists()
 
 
 def test_a_detached_head_has_no_branch_and_perhaps_a_tag(delegate: Command) -> None:

@@ -17,6 +17,9 @@ __all__ = ["Checkout", "look", "resolve"]
 _PATIENCE: Final = 15.0
 """Seconds that git may take; on a dead network file system it would take for ever."""
 
+_SAFE: Final = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "log.showSignature=false")
+"""A repository that was downloaded with its ``.git`` may name programs in its settings."""
+
 _SLUG = re.compile(r"[:/](?P<owner>[^/:]+)/(?P<name>[^/:]+?)(?:\.git)?/*$")
 
 
@@ -34,7 +37,6 @@ class Checkout:
         tag: a tag of this very commit.
         commit: its id.
         parent: the id of the one before.
-        modified: there is work that is not committed.
     """
 
     folder: Path
@@ -49,11 +51,19 @@ class Checkout:
     message: str = ""
     author_name: str = ""
     author_email: str = ""
-    modified: bool = False
+
+    @property
+    def modified(self) -> bool:
+        """There is work that is not committed.
+
+        Git runs the filters that the repository's own settings name for this, as `git status` does: do not ask where
+        nothing is to be run.
+        """
+        return bool(_git(self.folder, "status", "--porcelain", "--ignore-submodules=dirty"))
 
 
 def look(folder: Path) -> Checkout:
-    """Ask git about a folder."""
+    """Ask git about a folder. Nothing that the repository's own settings name is run."""
     top = _top(folder)
     if not top:
         return Checkout(folder=folder, slug=f"local/{folder.name or 'root'}")
@@ -75,7 +85,6 @@ def look(folder: Path) -> Checkout:
         message=message.strip(),
         author_name=name,
         author_email=email,
-        modified=bool(_git(folder, "status", "--porcelain")),
     )
 
 
@@ -125,7 +134,7 @@ def _git(folder: Path, *arguments: str) -> str:
     quiet = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            ["git", *arguments],  # noqa: S607 - whichever git the person uses
+            ["git", *_SAFE, *arguments],  # noqa: S607 - whichever git the person uses
             cwd=folder,
             env={**os.environ, **quiet},
             stdin=subprocess.DEVNULL,
