@@ -246,8 +246,8 @@ class ManagerClient:
         if reply.status == 401:
             return self._refused_token(where, _codes(reply), renewed=renewed)
         messages = "; ".join(message.message for message in _messages(reply) if message.message)
-        # Nothing that a server echoes may carry our token on.
-        messages = _TOKEN.sub("***", messages)[:_SHOWN]
+        # Nothing that a server echoes may carry our token on, or act on a terminal.
+        messages = _printable(_TOKEN.sub("***", messages)[:_SHOWN])
         text = f"{where} answered {reply.status}{': ' + messages if messages else _kind(reply)}"
         if reply.status in _NOT_NOW:
             return Retry(text, _retry_after(reply))
@@ -311,6 +311,10 @@ def _messages(reply: Reply) -> list[Message]:
         return list(ErrorReply.model_validate_json(reply.body).messages)
     except ValidationError:
         return []
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _codes(reply: Reply) -> set[str]:
