@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,9 @@ def _part(value: Any, path: str) -> Any:
 
 
 @asynccontextmanager
-async def observed(folder: Path, **settings: Any) -> AsyncIterator[Observed]:
+async def observed(
+    folder: Path, *, handlers: Mapping[str, Callable[..., Any]] | None = None, **settings: Any
+) -> AsyncIterator[Observed]:
     """A running runner with the handlers ``quick``, ``steps`` (until released), ``broken`` and ``printing``."""
     release = anyio.Event()
 
@@ -102,7 +104,7 @@ async def observed(folder: Path, **settings: Any) -> AsyncIterator[Observed]:
     observation = Observation(chosen, "memory", lambda _: shown)
     runner = Runner(
         server.backend(),
-        {"steps": steps, "quick": quick, "broken": broken, "printing": printing},
+        {"steps": steps, "quick": quick, "broken": broken, "printing": printing, **(handlers or {})},
         settings=chosen,
         plugins=[*observation.plugins, seen],
         state_dir=folder / "state",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
+from delegate_core.handlers import TaskContext
+from delegate_core.model import StageStarted, StepEnded, StepReport, StepStarted
 from tests.status.observed import Observed, observed
 
 _CHROMIUM = shutil.which("chromium")
@@ -72,6 +75,34 @@ async def test_a_task_shows_its_steps_and_its_log_with_colours_and_no_markup_of_
         assert await page.locator("#log b").count() == 0
         await page.locator("#cancel").click()
         await expect(page.locator("#task-facts")).to_contain_text("cancelled")
+
+
+_MARKUP = "\"><img src=x onerror='window.owned=1'><script>window.owned=1</script>${window.owned=1}javascript:owned=1"
+
+
+async def _attack(context: TaskContext) -> None:
+    step = StepReport(1, _MARKUP, "running", started=1.0)
+    await context.progress(StageStarted((step,)))
+    await context.progress(StepStarted(step))
+    context.stream(_MARKUP).line(f"\x1b[32;onerror=1m\x1b[1;31m{_MARKUP}")
+    await context.progress(StepEnded(StepReport(1, _MARKUP, "failure", error=_MARKUP, started=1.0, stopped=2.0)))
+    raise ValueError(_MARKUP)
+
+
+async def test_no_name_line_error_or_reason_becomes_markup_or_a_script(tmp_path: Path) -> None:
+    async with observed(tmp_path, handlers={_MARKUP: _attack}) as it, opened(it) as page:
+        it.server.submit(_MARKUP)
+        await expect(page.locator("#recent tbody tr").first).to_contain_text("onerror")
+        logging.getLogger("delegate_core.attacked").warning(_MARKUP)
+        await it.order("/pause", {"reason": _MARKUP})
+        await it.order("/maintenance/on", {"message": _MARKUP})
+        await expect(page.locator("#alert")).to_contain_text("onerror")
+        await expect(page.locator("#records li").first).to_contain_text("onerror")
+        await page.locator("#recent a").first.click()
+        await expect(page.locator("#log div").first).to_contain_text("onerror")
+        await expect(page.locator("#steps li")).to_contain_text("onerror")
+        assert await page.evaluate("window.owned") is None
+        assert await page.locator("img, body script:not([src])").count() == 0
 
 
 async def test_the_keyboard_reaches_tasks_and_orders(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The log service: streams, their limits, final logs and upload links."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import httpx
+import jwt
 import pytest
 
 from delegate_harness.manager import EmbeddedManager
@@ -180,6 +182,34 @@ async def test_a_missing_token_is_a_bad_request(service: httpx.AsyncClient) -> N
 async def test_another_account_is_forbidden(manager: EmbeddedManager, service: httpx.AsyncClient) -> None:
     manager.state.accounts.add("neighbour")
     assert (await service.post("/stream", params={"accountID": "neighbour"})).status_code == 403
+
+
+async def test_no_token_but_the_managers_own_for_this_account_opens_a_log(
+    service: httpx.AsyncClient, log_token: str
+) -> None:
+    claims = jwt.decode(log_token, options={"verify_signature": False})
+    head, payload, signature = log_token.split(".")
+    later = payload.replace(payload[-6:], payload[-6:].swapcase())
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
+    key = b"k" * 32
+    forged = {
+        "without a signature": f"{none}.{payload}.",
+        "none, with the signature of another": f"{none}.{payload}.{signature}",
+        "its signature cut off": f"{head}.{payload}.",
+        "other claims": f"{head}.{later}.{signature}",
+        "another key": jwt.encode(claims, key, algorithm="HS256"),
+        "another key, longer": jwt.encode(claims, key * 2, algorithm="HS512"),
+        "no expiry": jwt.encode({"accountID": "embedded"}, key, algorithm="HS256"),
+        "nothing": "",
+        "not even a token": "a.b.c",
+        "nested": ".".join([head] * 50),
+    }
+    for name, token in forged.items():
+        for call in (service.post, service.delete):
+            reply = await call("/stream", headers={"X-Harness-Token": token})
+            assert 400 <= reply.status_code < 500, (name, reply.status_code)
+            assert not token or token not in reply.text, name
+    assert (await service.post("/stream")).status_code < 300, "the manager's own"
 
 
 async def test_a_forged_or_old_token_is_forbidden(service: httpx.AsyncClient, clock: Clock) -> None:
