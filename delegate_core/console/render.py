@@ -23,7 +23,7 @@ from delegate_core.console.rows import record_rows, result_rows, running_rows
 from delegate_core.console.view import View
 from delegate_core.console.visible import visible
 
-__all__ = ["page_rows", "render"]
+__all__ = ["lines_of", "page_rows", "render"]
 
 _MOST_RESULTS: Final = 24
 
@@ -59,12 +59,17 @@ _NOWHERE: Final = Look()
 
 def render(view: View, width: int, height: int, look: Look = _NOWHERE, *, footer: bool = True) -> RenderableType:
     """Draw a view, at most so many cells wide and lines high; its last line is of use to who can press keys."""
+    return Group(*lines_of(view, width, height, look, footer=footer))
+
+
+def lines_of(view: View, width: int, height: int, look: Look = _NOWHERE, *, footer: bool = True) -> list[Text]:
+    """The same as lines, each no wider."""
     room = max(0, height - 1)
     lines = _page(view, look, width, room)[:room]
     for line in lines:
         if line.cell_len > width:
             line.truncate(width, overflow="ellipsis")
-    return Group(*lines, _footer(view, look, width)) if footer else Group(*lines)
+    return [*lines, _footer(view, look, width)] if footer else lines
 
 
 def page_rows(height: int) -> int:

@@ -13,15 +13,15 @@ from typing import IO, Final, TextIO, cast
 import anyio
 from rich.console import Console as Terminal
 from rich.console import ConsoleDimensions
-from rich.live import Live
 
 from delegate_core.beside import beside
 from delegate_core.console.keyboard import Keyboard
 from delegate_core.console.lines import PATIENCE
 from delegate_core.console.look import Look, press
 from delegate_core.console.outlet import Outlet
-from delegate_core.console.palette import ability, ascii_only
-from delegate_core.console.render import page_rows, render
+from delegate_core.console.palette import Ability, ability, ascii_only
+from delegate_core.console.picture import Picture
+from delegate_core.console.render import lines_of, page_rows
 from delegate_core.console.view import View
 
 __all__ = ["Screen"]
@@ -59,16 +59,9 @@ class Screen:
         can = ability(stream, environ)
         self._stream = stream
         self._outlet = Outlet(stream)
-        self._terminal = Terminal(
-            file=cast("IO[str]", _Frames(self._outlet, unicode=can.unicode)),
-            force_terminal=True,
-            force_interactive=True,
-            color_system="256" if can.indexed else "standard",
-            no_color=not can.colour,
-            theme=can.theme,
-            legacy_windows=False,
-            highlight=False,
-        )
+        self._frames = _Frames(self._outlet, unicode=can.unicode)
+        self._terminal = _terminal(self._frames, can)
+        self._ink = _terminal(io.StringIO(), can)
         self._size = ConsoleDimensions(0, 0)
         self._stale = False
         self._view: View | None = None
@@ -93,9 +86,9 @@ class Screen:
     async def showing(self, view: Callable[[Look], View]) -> AsyncIterator[None]:
         """Draw a view over and over while the body runs, and clear it at the end. Keys are read meanwhile."""
         self._measure()
-        live = Live(console=self._terminal, auto_refresh=False, transient=True, vertical_overflow="crop")
-        with self._reading(), live:
-            async with beside(partial(self._draw, live, view)):
+        picture = Picture(self._terminal, self._ink, self._frames.write)
+        with self._reading(), picture:
+            async with beside(partial(self._draw, picture, view)):
                 yield
 
     async def settle(self) -> None:
@@ -118,7 +111,7 @@ class Screen:
 
     # ------------------------------------------------------------------ drawing
 
-    async def _draw(self, live: Live, view: Callable[[Look], View]) -> None:
+    async def _draw(self, picture: Picture, view: Callable[[Look], View]) -> None:
         """Draw twice a second, and soon after a key; nothing while the last frame is unwritten. Ends by cancellation.
 
         Error handling: writing never fails, see `Outlet`. A defect of the drawing ends it, and nothing else.
@@ -126,16 +119,17 @@ class Screen:
         try:
             while True:
                 self._view = view(self.look)
-                await self._draw_once(live, self._view)
+                await self._draw_once(picture, self._view)
         except Exception as error:  # noqa: BLE001 - whatever is shown goes on unseen
             self.release()
             self._outlet.write(f"the live view is off, it failed with {error!r}\n")
 
-    async def _draw_once(self, live: Live, view: View) -> None:
+    async def _draw_once(self, picture: Picture, view: View) -> None:
         self._happened, self._pressed = anyio.Event(), anyio.Event()
         if self._outlet.idle and self._is_in_front():
-            self._measure()
-            live.update(render(view, *self._size, self.look), refresh=True)
+            if self._measure():
+                picture.forget()
+            picture.draw(lines_of(view, *self._size, self.look))
         await anyio.sleep(_LEAST)
         with anyio.move_on_after(_BETWEEN_FRAMES - _LEAST):
             await self._pressed.wait()
@@ -143,14 +137,16 @@ class Screen:
             with anyio.move_on_after(_QUIET):
                 await self._happened.wait()
 
-    def _measure(self) -> None:
-        """Follow the terminal's size. A narrower one has wrapped what it showed, so that is cleared."""
+    def _measure(self) -> bool:
+        """Follow the terminal's size. A narrower one has wrapped what it showed, so that is cleared: True then."""
         size = _size_of(self._stream)
-        if size != self._size or self._stale:
-            if self._size != (0, 0):
-                self._terminal.clear()
-            self._stale = False
-            self._size = self._terminal.size = size
+        if size == self._size and not self._stale:
+            return False
+        if self._size != (0, 0):
+            self._terminal.clear()
+        self._stale = False
+        self._size = self._terminal.size = size
+        return True
 
     # ------------------------------------------------------------------ keys
 
@@ -204,6 +200,19 @@ def _size_of(stream: TextIO) -> ConsoleDimensions:
     except (OSError, ValueError):
         return ConsoleDimensions(80, 24)
     return ConsoleDimensions(size.columns or 80, size.lines or 24)
+
+
+def _terminal(file: io.TextIOBase, can: Ability) -> Terminal:
+    return Terminal(
+        file=cast("IO[str]", file),
+        force_terminal=True,
+        force_interactive=True,
+        color_system="256" if can.indexed else "standard",
+        no_color=not can.colour,
+        theme=can.theme,
+        legacy_windows=False,
+        highlight=False,
+    )
 
 
 class _Frames(io.TextIOBase):
