@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,7 @@ __all__ = [
     "StateFolder",
     "default_place",
     "default_state_folder",
+    "development_folders",
     "state_folder",
     "state_folders",
 ]
@@ -212,6 +214,12 @@ def default_place() -> Path:
 def state_folders() -> list[Path]:
     """The folders in that place that there are, of whatever backend and name."""
     return sorted(folder for folder in default_place().glob("*/*") if folder.is_dir())
+
+
+def development_folders() -> list[Path]:
+    """State folders of runners beside a `delegate dev` of this user."""
+    places = Path(tempfile.gettempdir()).glob(f"{DEVELOPMENT}*")
+    return [place for place in places if place.is_dir() and place.stat().st_uid == os.getuid()]
 
 
 def _folder_name(stream: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ import anyio
 
 from delegate_core.cli.observing import Observation
 from delegate_core.cli.recording import Recording
+from delegate_core.cli.reloading import told
 from delegate_core.cli.running import in_event_loop, run_observed
 from delegate_core.console import open_console
+from delegate_core.control import ControlServer
 from delegate_core.development import Address, DevelopmentServer, address_file
-from delegate_core.development.beside import development_server, runner_beside
+from delegate_core.development.beside import beside_a_server, development_server, runner_beside
 from delegate_core.development.control import serve_control
 from delegate_core.errors import DelegateError
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.plugins import backend_module
+from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings, find_file, load
 from delegate_core.statefolder import DEVELOPMENT
 
@@ -67,15 +70,24 @@ def develop(
                 settings.console, sys.stdout, environ=os.environ, keys=sys.stdin, task_lines=task_logs
             )
             recording = Recording(settings, console, task_logs=task_logs)
+
+            async def reload(runner: Runner) -> Sequence[str]:
+                wanted = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+                changes = await runner.reload(beside_a_server(wanted))
+                recording.set_levels(runner)
+                return told(changes.made, changes.left, runner.settings.handlers)
+
+            control = ControlServer(reload)
             runner = runner_beside(
                 module,
                 server,
                 settings,
                 Path(state),
-                plugins=[*recording.consoles, *observation.plugins],
+                plugins=[*recording.consoles, control, *observation.plugins],
                 engine_settings={name: engine.settings for name, engine in engines.items()},
             )
-            await run_observed(runner, recording, observation)
+            sys.stderr.write(f"steer its runner: delegate pause, drain, reload, top; --state-dir {state}\n")
+            await run_observed(runner, recording, observation, control)
 
     try:
         in_event_loop(serve)

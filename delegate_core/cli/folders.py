@@ -9,7 +9,7 @@ from pathlib import Path
 from delegate_core.errors import SettingsError
 from delegate_core.plugins import backend_module, settings_model_of
 from delegate_core.settings import RunnerSettings, find_file, load
-from delegate_core.statefolder import StateFolder, default_place, state_folder, state_folders
+from delegate_core.statefolder import StateFolder, default_place, development_folders, state_folder, state_folders
 
 __all__ = ["folder_of", "several"]
 
@@ -39,9 +39,9 @@ def folder_of(state_dir: Path | None, backend: str | None, name: str | None) -> 
 
 
 def _only_one() -> Path:
-    """That of the only runner that runs; where none does, the only one there is."""
+    """That of the only runner that runs, be it beside a development server; where none does, the only one there is."""
     there = state_folders()
-    found = [folder for folder in there if StateFolder(folder).owner() is not None] or there
+    found = [folder for folder in (*there, *development_folders()) if StateFolder(folder).owner() is not None] or there
     if len(found) == 1:
         return found[0]
     if not found:

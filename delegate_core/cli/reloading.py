@@ -15,7 +15,7 @@ from delegate_core.handlers.loading import is_file
 from delegate_core.runner import Runner
 from delegate_core.runner.reloading import explained
 
-__all__ = ["Reloading"]
+__all__ = ["Reloading", "told"]
 
 _log = logging.getLogger(__name__)
 
@@ -67,9 +67,7 @@ class Reloading:
         changes = await runner.reload(wanted.runner)
         self._origins = wanted.core.origins
         left = [*changes.left, *self._others(wanted)]
-        said = [f"changed: {', '.join(changes.made) or 'nothing'}"]
-        said += [f"needs a restart: {explained(left)}"] if left else []
-        said += _handlers(runner.settings.handlers)
+        said = told(changes.made, left, runner.settings.handlers)
         if _log.isEnabledFor(logging.INFO):  # before the level is raised, or after it was lowered
             self._say(said)
             self._recording.set_levels(runner)
@@ -97,6 +95,13 @@ class Reloading:
             for name in type(table.values).model_fields
             if getattr(table.values, name) != getattr(before[table.name], name)
         ]
+
+
+def told(made: Sequence[str], left: Sequence[str], handlers: Sequence[str]) -> list[str]:
+    """What a reload has done, in lines: what took effect, what did not and why, and what was loaded again."""
+    said = [f"changed: {', '.join(made) or 'nothing'}"]
+    said += [f"needs a restart: {explained(left)}"] if left else []
+    return said + _handlers(handlers)
 
 
 def _handlers(sources: Sequence[str]) -> list[str]:

@@ -162,9 +162,9 @@ async def _run_controlled(
         await run_runner(runner, recording, observation, reloading, farewell.call_off)
 
 
-async def run_observed(runner: Runner, recording: Recording, observation: Observation) -> None:
-    """Run a runner under its consoles, with its status served."""
-    async with observation.serving(runner):
+async def run_observed(runner: Runner, recording: Recording, observation: Observation, control: ControlServer) -> None:
+    """Run a runner under its consoles, with its status served and orders taken."""
+    async with observation.serving(runner), control.serving(runner):
         await run_runner(runner, recording, observation)
 
 

@@ -14,7 +14,7 @@ from delegate_core.plugins import contribution, settings_model_of
 from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings, Settings
 
-__all__ = ["development_server", "runner_beside"]
+__all__ = ["beside_a_server", "development_server", "runner_beside"]
 
 
 def development_server(module: ModuleType, options: Sequence[str]) -> DevelopmentServer:
@@ -43,14 +43,17 @@ def runner_beside(
     model = settings_model_of(module)
     own: Mapping[str, Any] = server.backend_settings()
     backend = contribution(module, "create_backend", settings=model.model_validate(own) if model else None)
-    if settings.poll_interval is None:
-        settings = settings.model_copy(update={"poll_interval": 0.2})
     return Runner(
         backend,
         handlers,
-        settings=settings,
+        settings=beside_a_server(settings),
         plugins=plugins,
         state_dir=state,
         installed=installed,
         engine_settings=engine_settings,
     )
+
+
+def beside_a_server(settings: RunnerSettings) -> RunnerSettings:
+    """The settings of a runner whose server is on the same machine: it may ask often."""
+    return settings if settings.poll_interval is not None else settings.model_copy(update={"poll_interval": 0.2})

@@ -121,6 +121,25 @@ async def test_a_task_is_queued_watched_and_cancelled(delegate: Command) -> None
         assert (await delegate("cancel", task_id)).code == 1
 
 
+async def test_the_runner_beside_the_server_takes_orders_and_its_drain_ends_both(delegate: Command) -> None:
+    (delegate.folder / "delegate.toml").write_text('backend = "harness"\ncapacity = 3\nhandlers = ["my_handlers.py"]\n')
+    (delegate.folder / "my_handlers.py").write_text(HANDLERS)
+    async with delegate.started("dev", "--console", "plain") as server:
+        await server.said("running")
+        (delegate.folder / "delegate.toml").write_text('capacity = 4\nhandlers = ["my_handlers.py"]\n')
+        reloaded = await delegate("reload")
+        assert reloaded.out.splitlines() == [
+            "changed: capacity",
+            "needs a restart: backend (plugins are put together at the start)",
+            "loaded again: my_handlers.py",
+        ]
+        drained = await delegate("drain", "--wait", DELEGATE_BACKEND="harness")
+        assert (drained.code, "has left" in drained.out) == (0, True), drained.err
+        assert await server.ended() == 0, server.text
+    nobody = await delegate("drain")
+    assert (nobody.code, "there is no runner in" in nobody.err) == (2, True)
+
+
 async def test_the_server_alone_serves_a_runner_of_ones_own(delegate: Command) -> None:
     async with delegate.started("dev", "--no-runner", "--option", "account=mine") as server:
         await server.said("queue a task")

@@ -154,8 +154,8 @@ def _give(
     wait: bool = False,
     reason: str = "",
 ) -> None:
-    from delegate_core.cli.folders import folder_of  # noqa: PLC0415
+    from delegate_core.cli.finding import steered_runner  # noqa: PLC0415
     from delegate_core.cli.steering import give  # noqa: PLC0415
     from delegate_core.control import Order  # noqa: PLC0415
 
-    raise typer.Exit(give(folder_of(state_dir, backend, name), Order(do=what, reason=reason), wait=wait))
+    raise typer.Exit(give(steered_runner(state_dir, backend, name), Order(do=what, reason=reason), wait=wait))
