@@ -39,9 +39,14 @@ class TestTerminal:
                 self._grown.notify_all()
 
     def close(self) -> None:
-        """After the stream. A reader that went on would read from whatever gets the number of our end next."""
+        """After the stream.
+
+        A reader that went on would read from whatever gets the number of our end next, and take it from another test:
+        while somebody still has the terminal, such as a process that was left, our end stays open.
+        """
         self._reader.join(5)
-        os.close(self._master)
+        if not self._reader.is_alive():
+            os.close(self._master)
 
     @property
     def written(self) -> str:
@@ -72,7 +77,10 @@ def open_terminal(width: int = 80, height: int = 24, *, raw: bool = True) -> Ite
     if raw:
         tty.setraw(slave)
     termios.tcsetwinsize(slave, (height, width))
-    with os.fdopen(slave, "w", encoding="utf-8") as stream:
-        terminal = TestTerminal(stream, master)
-        yield terminal
-    terminal.close()
+    stream = os.fdopen(slave, "w", encoding="utf-8")
+    terminal = TestTerminal(stream, master)
+    try:
+        with stream:
+            yield terminal
+    finally:
+        terminal.close()

@@ -59,8 +59,8 @@ async def test_a_cancelled_runner_leaves_a_restored_terminal(tmp_path: Path) -> 
         with anyio.move_on_after(0):
             async with console.show():
                 await runner.run()
-        terminal.wait_for("\x1b[?25h")
-        terminal.wait_for("build-7: no tasks in")
+        await anyio.to_thread.run_sync(terminal.wait_for, "\x1b[?25h")
+        await anyio.to_thread.run_sync(terminal.wait_for, "build-7: no tasks in")
 
 
 async def test_warnings_are_shown_and_information_is_not(tmp_path: Path) -> None:
@@ -87,8 +87,7 @@ async def test_the_view_follows_the_terminals_size(tmp_path: Path) -> None:
         async with running(console, tmp_path):
             await anyio.to_thread.run_sync(terminal.wait_for, "Warnings")
             termios.tcsetwinsize(terminal.stream.fileno(), (8, 40))
-            await anyio.to_thread.run_sync(terminal.wait_for, "\x1b[2J")
-            before = len(terminal.written)
+            before = await anyio.to_thread.run_sync(terminal.wait_for, "\x1b[2J")
         terminal.wait_for("build-7: no tasks in")
         assert "Warnings" not in terminal.written[before:]
 
