@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -24,7 +25,7 @@ async def test_drones_variables_say_where_the_status_is_and_whose_password_opens
         "DRONE_UI_PASSWORD": "invented-password",
     }
     settings = load_all(tmp_path / "delegate.toml", {"backend": "drone"}, {**_SERVER, **given}).runner
-    chosen = {
+    chosen: dict[str, Any] = {
         "status": settings.status,
         "status_user": settings.status_user,
         "status_password": settings.status_password,
