@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from delegate_core.concern import Concern, concern
@@ -67,6 +67,16 @@ class _Trace:
     def within(self, step: str) -> Context:
         """Where what concerns this step belongs; for an empty or unknown name, what concerns the whole."""
         return set_span_in_context(self.steps.get(step) or self.stage or self.task)
+
+    def of_process(self, step: str) -> Context:
+        """The same for what is started: where a handler's task is one step, that is the step."""
+        (only,) = self.running if len(self.running) == 1 else ("",)
+        return self.within(step or only)
+
+    def remains(self) -> _Trace:
+        """What is needed of it once all has ended: where late calls belong."""
+        steps: dict[str, Span] = {name: NonRecordingSpan(one.get_span_context()) for name, one in self.steps.items()}
+        return _Trace(NonRecordingSpan(self.task.get_span_context()), steps=steps)
 
 
 class Tracing:
@@ -137,7 +147,7 @@ class Tracing:
             failure = "" if result.outcome is Outcome.SUCCEEDED else result.error or result.outcome.value
             trace.task.set_attributes(self._masked({**of_result(result), "delegate.task.seconds": duration}))
             self._end(trace, failure)
-            self._over[task.id] = trace
+            self._over[task.id] = trace.remains()
             while len(self._over) > _AFTER:
                 self._over.popitem(last=False)
 
@@ -233,7 +243,7 @@ class Tracing:
             trace = self._traces.get(task.id)
         carrier: dict[str, str] = {}
         if trace is not None:
-            self._propagator.inject(carrier, trace.within(step))
+            self._propagator.inject(carrier, trace.of_process(step))
         return {name.upper(): value for name, value in carrier.items()}
 
     # ------------------------------------------------------------------ calls
@@ -263,8 +273,13 @@ class Tracing:
             self._add(call, Context())
 
     def _add(self, call: _Call, within: Context) -> None:
+        """Of all that it says, only the address is no word of ours: masking costs more than the rest of a span."""
         about = of_call(call.operation, call.outcome, call.request)
-        span = self._span(call.operation, within, about, call.started, kind=SpanKind.CLIENT)
+        if "url.full" in about:
+            about["url.full"] = self._shown(str(about["url.full"]))[:_LONGEST]
+        span = self._tracer.start_span(
+            call.operation, within, SpanKind.CLIENT, attributes=about, start_time=call.started
+        )
         self._judge(span, "" if call.outcome == "ok" else call.outcome)
         span.end(call.ended)
 
@@ -280,12 +295,8 @@ class Tracing:
                 self._add_all(calls)
             self._early.clear()
 
-    def _span(
-        self, name: str, within: Context, attributes: Attributes, at: int, *, kind: SpanKind = SpanKind.INTERNAL
-    ) -> Span:
-        return self._tracer.start_span(
-            self._shown(name), within, kind, attributes=self._masked(attributes), start_time=at
-        )
+    def _span(self, name: str, within: Context, attributes: Attributes, at: int) -> Span:
+        return self._tracer.start_span(self._shown(name), within, attributes=self._masked(attributes), start_time=at)
 
     def _judge(self, span: Span, failure: str) -> None:
         if failure:

@@ -122,6 +122,22 @@ async def test_a_task_that_the_runner_leaves_behind_ends_its_spans_with_the_reas
     assert seen.span("exec build").failure == why
 
 
+async def test_a_process_goes_on_with_the_span_of_its_step_or_of_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = StepReport(2, "test", "running")
+    with collector() as seen:
+        async with traced(seen, monkeypatch) as tracing:
+            tracing.task_claimed(_TASK)
+            given = [tracing.task_environment(_TASK, "")]
+            tracing.task_progressed(_TASK, StepStarted(_STEP))
+            given.append(tracing.task_environment(_TASK, ""))
+            tracing.task_progressed(_TASK, StepStarted(other))
+            given += [tracing.task_environment(_TASK, ""), tracing.task_environment(_TASK, "test")]
+            tracing.task_finished(_TASK, TaskResult.succeeded(), 0.1)
+    parents = [variables["TRACEPARENT"].split("-")[2] for variables in given]
+    task, compiling, testing = (seen.span(name).id for name in ("exec build", "step compile", "step test"))
+    assert parents == [task, compiling, task, testing]
+
+
 async def test_calls_for_a_task_are_in_its_trace_before_it_is_ours_and_after_it_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from delegate_core.pipeline.spec import HostVolume
+from delegate_core.markers import hookimpl
+from delegate_core.model import Task
+from delegate_core.pipeline.spec import HostVolume, Step
 from delegate_core.pipeline.states import Ending, Exited
 from delegate_core.testing.bench import PATIENCE
 from delegate_drone.compiler import SharedVolume
@@ -32,6 +35,29 @@ async def test_a_docker_stage_runs_on_the_engine_of_a_plugin(drone: EmbeddedDron
     assert (stage.status, stage.error) == ("success", "")
     assert [(step.name, step.status) for step in stage.steps] == [("a", "success")]
     assert log(drone, stage) == "in docker.io/library/alpine:latest\n"
+
+
+class Adding:
+    """A plugin that gives each step its own name, and one variable of the author's."""
+
+    @hookimpl
+    def task_environment(self, task: Task, step: str) -> Mapping[str, str]:
+        return {"OF_STEP": step, "OWN": "of the plugin"}
+
+
+async def test_variables_of_plugins_are_in_a_containers_environment_but_for_those_of_its_author(
+    drone: EmbeddedDrone, tmp_path: Path
+) -> None:
+    seen: dict[str, str] = {}
+
+    async def look(step: Step, _output: object) -> Ending:
+        seen.update(step.variables())
+        return Exited(0)
+
+    async with bench_at(drone, tmp_path) as bench:
+        await bench.start({}, plugins=(FakeContainers(run_step=look), Adding()))
+        await ended(drone, submit(drone, DOCKER.replace("alpine}", "alpine, environment: {OWN: of the author}}")))
+    assert (seen["OF_STEP"], seen["OWN"]) == ("a", "of the author")
 
 
 async def test_without_an_engine_no_docker_stage_is_asked_for(drone: EmbeddedDrone, tmp_path: Path) -> None:
