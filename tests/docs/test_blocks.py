@@ -64,6 +64,7 @@ def test_commands_are_such_as_the_shell_and_the_command_line_take(block: Block) 
 
 def check_command(words: list[str]) -> None:
     program, *arguments = words
+    program = program.rpartition("/bin/")[2]
     if program == "delegate":
         parse(arguments)
     elif program == "make":
