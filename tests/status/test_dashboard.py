@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, async_playwright, expect
@@ -145,22 +147,91 @@ async def test_maintenance_begins_and_ends_by_keyboard_and_says_by_whom_and_why(
         await expect(page.locator("#pause")).to_be_disabled()
         await page.locator("#maintenance").click()
         await expect(page.locator("#state")).to_have_text("waiting")
+        await page.locator("#maintenance").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#maintenance-message")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#maintenance-dialog")).to_be_hidden()
+        await expect(page.locator("#maintenance")).to_be_focused()
+        # An order that it had given would come before this one.
+        await page.locator("#pause").click()
+        await expect(page.locator("#state")).to_have_text("paused")
+        assert (await it.json())["maintenance"] is None
 
 
 async def test_settings_are_shown_with_their_origins_and_defaults_on_demand(tmp_path: Path) -> None:
     async with observed(tmp_path) as it, opened(it) as page:
-        await page.locator("#to-settings").click()
+        await page.locator("#to-settings").focus()
+        await page.keyboard.press("Enter")
         await expect(page.locator("#settings-title")).to_be_focused()
         await expect(page.locator("#setting-tables tbody tr")).to_have_text(["capacity2--capacity"])
-        await page.locator("#all-settings").check()
+        await page.keyboard.press("Tab")
+        await expect(page.locator("#all-settings")).to_be_focused()
+        await page.keyboard.press("Space")
         await expect(page.locator("#setting-tables tbody tr")).to_have_count(2)
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#running")).to_be_visible()
+
+
+_LEAVES = [f"test on platform {number}" for number in range(12)]
+_DIAMOND = {"build": [], "unit": ["build"], "lint": ["build"], "publish": ["unit", "lint"]}
+_WIDE: dict[str, list[str]] = {"build": [], **{leaf: ["build"] for leaf in _LEAVES}, "publish": _LEAVES}
+
+
+def _stage(graph: Mapping[str, Sequence[str]]) -> Callable[[TaskContext], Awaitable[None]]:
+    async def handler(context: TaskContext) -> None:
+        steps = [
+            StepReport(number, name, "pending", detail={"depends_on": list(after)})
+            for number, (name, after) in enumerate(graph.items(), 1)
+        ]
+        await context.progress(StageStarted(tuple(steps)))
+
+    return handler
 
 
 async def test_steps_are_drawn_as_a_graph_of_what_waits_for_what(tmp_path: Path) -> None:
-    async with observed(tmp_path) as it, opened(it) as page:
-        it.server.submit("steps")
-        await page.locator("#running a").click()
-        await expect(page.locator("#edges path")).to_have_count(1)
+    handlers = {"diamond": _stage(_DIAMOND), "wide": _stage(_WIDE), "chain": _stage({"one": [], "two": []})}
+    async with observed(tmp_path, handlers=handlers) as it, opened(it) as page:
+        diamond, wide, chain = (it.server.submit(name) for name in handlers)
+        await _shown(page, chain, edges=1)
+        await _shown(page, diamond, edges=4)
+        boxes = await _boxes(page)
+        assert boxes["build"]["right"] < boxes["unit"]["left"] == boxes["lint"]["left"]
+        assert boxes["unit"]["bottom"] < boxes["lint"]["top"]
+        assert boxes["unit"]["right"] < boxes["publish"]["left"]
+        assert await page.evaluate(_LOOSE) == []
+        await _shown(page, wide, edges=24)
+        boxes = await _boxes(page)
+        assert len({boxes[leaf]["left"] for leaf in _LEAVES}) == 1
+        assert all(boxes[one]["bottom"] < boxes[other]["top"] for one, other in pairwise(_LEAVES))
+        assert await page.evaluate(_LOOSE) == []
+        await page.set_viewport_size({"width": 360, "height": 640})
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page itself scrolls"
+
+
+async def _shown(page: Page, task: str, *, edges: int) -> None:
+    await page.locator("h1 a").click()
+    await page.locator("#recent a", has_text=task).click()
+    await expect(page.locator("#edges path")).to_have_count(edges)
+
+
+async def _boxes(page: Page) -> Any:
+    """Where each step is, by its name."""
+    return await page.evaluate("""() => Object.fromEntries([...document.querySelectorAll("#steps li")].map((item) =>
+      [item.querySelector("strong").textContent, item.getBoundingClientRect().toJSON()]))""")
+
+
+_LOOSE = """() => {
+  // Ends of lines that are at no step's edge.
+  const origin = document.getElementById("edges").getBoundingClientRect();
+  const boxes = [...document.querySelectorAll("#steps li")].map((item) => item.getBoundingClientRect());
+  const ends = [...document.querySelectorAll("#edges path")].flatMap((line) =>
+    [line.getPointAtLength(0), line.getPointAtLength(line.getTotalLength())]);
+  const touches = (end) => boxes.some((box) => end.y + origin.y > box.top && end.y + origin.y < box.bottom &&
+    [box.left, box.right].some((edge) => Math.abs(edge - end.x - origin.x) < 2));
+  return ends.filter((end) => !touches(end)).map((end) => `${end.x} ${end.y}`);
+}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -173,6 +244,13 @@ async def test_texts_stand_out_from_what_is_behind_them(tmp_path: Path, scheme: 
         weak = await page.evaluate(_CONTRAST)
         await page.locator("#running a").click()
         await expect(page.locator("#log div").first).to_be_visible()
+        weak += await page.evaluate(_CONTRAST)
+        await page.locator("#to-settings").click()
+        await page.locator("#all-settings").check()
+        await expect(page.locator("#setting-tables tbody tr")).to_have_count(2)
+        weak += await page.evaluate(_CONTRAST)
+        await page.locator("#maintenance").click()
+        await expect(page.locator("#maintenance-title")).to_be_visible()
         assert weak + await page.evaluate(_CONTRAST) == []
 
 

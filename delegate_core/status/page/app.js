@@ -327,7 +327,9 @@ async function order(path, body = {}) {
 
 $("pause").addEventListener("click", () => order(state.runner.state === "paused" ? "resume" : "pause"));
 $("maintenance").addEventListener("click", () => {
-  if (state.maintenance) order("maintenance/off"); else $("maintenance-dialog").showModal();
+  const dialog = $("maintenance-dialog");
+  dialog.returnValue = ""; // Escape may leave what the last one was closed with
+  if (state.maintenance) order("maintenance/off"); else dialog.showModal();
 });
 $("maintenance-dialog").addEventListener("close", () => {
   if ($("maintenance-dialog").returnValue !== "on") return;
