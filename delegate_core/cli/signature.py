@@ -73,8 +73,8 @@ def _peek(arguments: Sequence[str]) -> str:
     config = _option(arguments, "--config")
     file = find_file(Path(config) if config else None, os.environ, Path.cwd())
     try:
-        values = tomllib.loads(file.read_text()) if file and file.is_file() else {}
-    except (OSError, ValueError):
+        values = tomllib.loads(file.read_text("utf-8-sig")) if file and file.is_file() else {}
+    except (OSError, ValueError, RecursionError):
         return ""  # loading the settings says what is wrong with it
     return str(values.get("backend", ""))
 

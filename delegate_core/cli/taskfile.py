@@ -34,6 +34,8 @@ def read_task(text: str, named: str, timeout: float | None, trust: Trust = "veri
         raise SettingsError(f"{named}: nested too deeply") from None
     except RequestProblem as error:
         raise SettingsError("\n".join(f"{named}: {line}" for line in str(error).splitlines())) from None
+    except ValueError:
+        raise SettingsError(f"{named}: a number in it has thousands of digits") from None
     return task.model_copy(update={"timeout": _granted(timeout or task.timeout)})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -77,7 +76,7 @@ def _part(task_id: str) -> str:
 def _refusal(reply: httpx.Response) -> DelegateError:
     try:
         return DelegateError(str(reply.json()["error"]))
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return DelegateError(f"the development server answered {reply.status_code}")
 
 

@@ -111,7 +111,7 @@ class SettingsFile:
             SettingsError: it cannot be read, or is not TOML.
         """
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
             return cls(path, tomllib.loads(text), dict(_lines(text)))
         except OSError as error:
             raise SettingsError(f"{path}: {error.strerror}: name a settings file that exists") from None
@@ -119,6 +119,10 @@ class SettingsFile:
             raise SettingsError(f"{path}: not UTF-8: save it as UTF-8") from None
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path}: not TOML: {error}: check quotes and brackets there") from None
+        except RecursionError:
+            raise SettingsError(f"{path}: lists or tables are nested too deeply") from None
+        except ValueError:
+            raise SettingsError(f"{path}: a number in it has thousands of digits") from None
 
     def table(self, name: str) -> FileTable:
         """One table, or the top level for the empty name. Empty if there is none.

@@ -190,7 +190,7 @@ class DroneDevelopmentServer:
         lines = stored_lines(stored)
         try:
             found: JsonValue = json.loads(lines[-1].out) if lines else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return found
 

@@ -231,7 +231,7 @@ def _text(line: bytes) -> str:
     """The text of a stored line; a log of another form is shown as it is."""
     try:
         return str(json.loads(line)["out"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return f"{line.decode(errors='replace')}\n"
 
 
@@ -272,6 +272,8 @@ def _parse(text: str) -> TaskFile | list[TaskFile]:
         raise SubmissionError("it is nested too deeply") from None
     except ValidationError as error:
         raise SubmissionError(_explain(error)) from None
+    except ValueError:
+        raise SubmissionError("a number in it has thousands of digits") from None
 
 
 def _explain(error: ValidationError) -> str:

@@ -16,7 +16,7 @@ from delegate_drone.server.submission import read_order
 from delegate_harness.development import HarnessDevelopmentServer
 from tests.fuzz.registry import target, text_of
 
-_JSON = ('{"', '": ', "[", "]", "{", "}", "null", "true", "1e999", "NaN", '"\\ud83d"', "1" * 40, ",")
+_JSON = ('{"', '": ', "[", "]", "{", "}", "null", "true", "1e999", "NaN", '"\\ud83d"', "1" * 40, "9" * 5000, ",")
 
 
 @target("dotenv", words=("export ", "A=", "$A", "${A}", "'", '"', "\\n", "\\", "#", "\n"))

@@ -23,7 +23,7 @@ def stored_lines(data: bytes | None) -> list[Line]:
     try:
         found = json.loads(data or b"null") or []
         return [Line.model_validate(each) for each in found]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         texts = (data or b"").decode("utf-8", "replace").splitlines(keepends=True)
         return [Line(number=number, out=text) for number, text in enumerate(texts)]
 

@@ -137,7 +137,7 @@ def _decoded(data: str | None) -> Any:
         return None
     try:
         return json.loads(base64.b64decode(data, validate=True))
-    except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise ValueError(f"data is not the base64 of JSON: {error}") from error
 
 
