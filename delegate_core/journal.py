@@ -174,10 +174,10 @@ class Journal:
         return self._connection.execute(sql).fetchone()[0]
 
     def _broken(self, error: Exception) -> StateError:
+        mend = f"`delegate outbox mend --state-dir {self._folder.path}` saves what can be read, as undelivered results"
         return StateError(
             f"the journal {self._path} cannot be used: {error}; "
-            "free some disk space if it is full; if it is damaged, move it away and keep it, for it names the tasks "
-            "whose results were not delivered"
+            f"free some disk space if it is full; if it is damaged, {mend}"
         )
 
     # ------------------------------------------------------------------ identity

@@ -121,7 +121,7 @@ def test_a_journal_that_is_damaged_while_it_is_used_has_the_runner_deliver_what_
     )
     assert facts[0] == {"data": "kept"}
     assert (facts[1]["error"], facts[1]["code"]) == ("StateError", 6)
-    assert "move it away and keep it" in facts[1]["text"]
+    assert "delegate outbox mend --state-dir" in facts[1]["text"]
     assert facts[2] == {"reported": 1}
 
 

@@ -202,7 +202,8 @@ def test_a_read_only_file_system_is_named_with_the_cure() -> None:
 @pytest.mark.parametrize("content", [b"this is not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
 async def test_a_damaged_file_is_named_with_the_cure(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "journal.sqlite").write_bytes(content)
-    with pytest.raises(StateError, match=r"journal\.sqlite cannot be used.*move it away and keep it"), opened(tmp_path):
+    words = r"journal\.sqlite cannot be used.*`delegate outbox mend --state-dir .*` saves"
+    with pytest.raises(StateError, match=words), opened(tmp_path):
         pass
 
 
@@ -357,7 +358,7 @@ async def test_a_file_that_is_damaged_while_it_is_used_takes_no_new_task_and_hol
         with pytest.raises(StateError, match="no such table"):
             await journal.started(number)
     assert len(told) == 1
-    assert "move it away and keep it" in told[0]
+    assert "delegate outbox mend" in told[0]
 
 
 def test_a_relative_state_folder_stays_where_it_is_when_the_current_folder_changes(

@@ -12,6 +12,7 @@ from delegate_core.journal import Journal
 from delegate_core.model import Delivery, Offer, TaskResult
 from delegate_core.statefolder import StateFolder
 from delegate_core.testing.proxy import Fault, FaultProxy, Mishap
+from tests.integration.command import Command
 from tests.reliability.runners import started
 from tests.reliability.sides import Side, opened
 
@@ -31,14 +32,12 @@ async def delivered_before(state: Path) -> None:
             journal.settled(number, Delivery())
 
 
-def damage(journal: Path) -> bytes:
-    """Write noise over a page in the middle; the file as it was."""
-    sound = journal.read_bytes()
-    middle = len(sound) // PAGE // 2 * PAGE
+def damage(journal: Path) -> None:
+    """Write noise over a page in the middle."""
+    middle = journal.stat().st_size // PAGE // 2 * PAGE
     with journal.open("r+b") as file:
         file.seek(middle)
         file.write(os.urandom(PAGE))
-    return sound
 
 
 def refuse_results(side: Side, proxy: FaultProxy) -> None:
@@ -58,15 +57,17 @@ async def test_a_damaged_page_is_found_at_a_start_and_at_work_and_nothing_that_i
             await runner.ended()
         await delivered_before(state)
 
-        sound = damage(journal)
+        damage(journal)
         damaged = journal.read_bytes()
         async with started(tmp_path, side, proxy.url) as runner:
             assert await runner.ended() == 6
             assert f"the journal {journal} cannot be used: " in runner.text
-            assert "move it away and keep it" in runner.text
+            assert f"`delegate outbox mend --state-dir {state}` saves what can be read" in runner.text
         assert journal.read_bytes() == damaged, "it is left as it is"
+        mended = await Command(tmp_path)("outbox", "mend", "--state-dir", str(state))
+        assert mended.code == 0, mended.err
+        assert "of which 1 are not delivered" in mended.out
 
-        journal.write_bytes(sound)
         async with started(tmp_path, side, proxy.url) as runner:
             working = side.submit([f"echo is-working; while [ ! -e {go} ]; do sleep 0.02; done"])
             await runner.said("| is-working")

@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("show")(outbox_show)
     group.command("retry")(outbox_retry)
     group.command("drop")(outbox_drop)
+    group.command("mend")(outbox_mend)
     app.add_typer(group, name="outbox")
 
 
@@ -93,3 +94,16 @@ def outbox_drop(
 
     folder = folders.folder_of(state_dir, backend, name)
     raise typer.Exit(outbox.drop(folder, task_ids or [], everything=everything, yes=yes, as_json=json_))
+
+
+def outbox_mend(state_dir: StateDir = None, backend: BackendName = None, name: RunnerName = None) -> None:
+    """Save what can be read of a damaged journal into a new one, once its runner has ended.
+
+    The damaged one is kept beside it. What cannot be read, the server ends by its own rules.
+
+    \b
+        delegate outbox mend --backend harness
+    """
+    from delegate_core.cli import folders, mending  # noqa: PLC0415
+
+    raise typer.Exit(mending.mend_journal(folders.folder_of(state_dir, backend, name)))

@@ -50,7 +50,7 @@ def _journal(folder: Path) -> Finding:
     if error := damage(folder / JOURNAL_FILE):
         return Finding.problem(
             f"the journal {folder / JOURNAL_FILE} cannot be read, it is damaged: {error}",
-            "move it away and keep it: it names the tasks whose results were not delivered",
+            f"`delegate outbox mend --state-dir {folder}` saves what can be read of it",
             code=StateError.exit_code,
         )
     owed = len(History(folder).outbox())
