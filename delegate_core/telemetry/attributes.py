@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from delegate_core.http import Request
 from delegate_core.model import Outcome, StepReport, Task, TaskResult
 
-__all__ = ["of_call", "of_result", "of_step", "of_step_end", "of_task", "step_failure"]
+__all__ = ["Attributes", "of_call", "of_result", "of_step", "of_step_end", "of_task", "step_failure"]
 
 Attributes = dict[str, str | int | float | bool]
 

@@ -122,6 +122,24 @@ async def test_a_task_that_the_runner_leaves_behind_ends_its_spans_with_the_reas
     assert seen.span("exec build").failure == why
 
 
+async def test_no_secret_of_a_task_is_in_its_spans_from_its_claim_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    about = {"pipeline": "hush-77", "repository": "octo/hush-77", "event": "said-77"}
+    task = Task(id="t", type="hush-77", title="of hush-77", about=about, masks=("hush-77",))
+    step = StepReport(1, "hush-77", "failure", error="hush-77 is wrong", detail={"image": "registry/hush-77"})
+    with collector() as seen:
+        async with traced(seen, monkeypatch) as tracing:
+            tracing.task_claimed(task)
+            tracing.task_progressed(task, StageStarted((step,)))
+            tracing.task_progressed(task, StepStarted(step))
+            tracing.task_progressed(task, StepEnded(step))
+            tracing.task_finished(task, TaskResult.failed("hush-77 again"), 0.1)
+    sent = b"".join(seen.bodies)
+    assert b"hush-77" not in sent
+    assert b"said-77" in sent
+    assert seen.span("step ******").failure == "****** is wrong"
+    assert seen.span("****** ******").failure == "****** again"
+
+
 async def test_a_process_goes_on_with_the_span_of_its_step_or_of_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     other = StepReport(2, "test", "running")
     with collector() as seen:
