@@ -140,6 +140,16 @@ async def test_no_secret_of_a_task_is_in_its_spans_from_its_claim_on(monkeypatch
     assert seen.span("****** ******").failure == "****** again"
 
 
+async def test_a_step_whose_end_is_told_twice_is_one_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    with collector() as seen:
+        async with traced(seen, monkeypatch) as tracing:
+            tracing.task_claimed(_TASK)
+            tracing.task_progressed(_TASK, StepStarted(_STEP))
+            tracing.task_progressed(_TASK, StepEnded(_STEP))
+            tracing.task_progressed(_TASK, StepEnded(_STEP))
+    assert len(seen.named("step compile")) == 1
+
+
 async def test_a_process_goes_on_with_the_span_of_its_step_or_of_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     other = StepReport(2, "test", "running")
     with collector() as seen:
