@@ -9,10 +9,9 @@ import json
 import logging
 import os
 import re
-import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import platformdirs
 from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.artifacts.locking import locked, try_locked
 from delegate_core.artifacts.manifest import glance, manifest, synced, total_size
+from delegate_core.removal import PIT, clear, put_aside
 
 __all__ = ["ArtifactCache", "CacheEntry", "Fill", "default_cache_folder"]
 
@@ -159,6 +159,8 @@ class ArtifactCache:
             await anyio.to_thread.run_sync(self._publish, key, partial, source)
         except OSError as error:
             raise self._unusable(error) from error
+        except RecursionError:
+            raise ArtifactError("its folders are nested too deeply") from None
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(_remove, partial)
@@ -235,6 +237,8 @@ class ArtifactCache:
 
     def _sweep(self) -> None:
         """Delete what nobody fills any more, and locks without an entry."""
+        for pit in (pit for kind in (_ENTRIES, _PARTIAL) for pit in (self.folder / kind).glob(f"{PIT}*")):
+            clear(pit)
         for name in (*self._names(_PARTIAL), *self._names(_LOCKS)):
             if not (self.folder / _ENTRIES / name).exists():
                 self._delete(name)
@@ -266,10 +270,6 @@ def _record(entry: Path) -> dict[str, Any]:
 
 
 def _remove(path: Path) -> None:
-    """Delete a folder of which a build may have made parts read-only."""
-    if not path.exists():
-        return
-    for folder in (path, *path.rglob("*")):
-        if folder.is_dir() and not folder.is_symlink():
-            folder.chmod(0o700)
-    shutil.rmtree(path)
+    """Delete a folder, whatever a build has made of it."""
+    with suppress(FileNotFoundError):
+        clear(put_aside(path))

@@ -2,8 +2,7 @@
 
 import re
 import shlex
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +13,10 @@ from delegate_core.artifacts.errors import ArtifactError
 from delegate_core.artifacts.manifest import total_size
 from delegate_core.artifacts.site import Site
 from delegate_core.artifacts.sources import GitAccess, GitRepository
+from delegate_core.artifacts.unpack import DEEPEST, MOST_FILES
 from delegate_core.backoff import Backoff
 from delegate_core.processes import ProcessSpec, ProcessStartError
+from delegate_core.removal import remove
 from delegate_core.settings.secretfrom import text_of
 
 __all__ = ["Checkout", "newest"]
@@ -101,11 +102,17 @@ class _Git:
         script.chmod(0o700)
         return script
 
-    async def run(self, arguments: Sequence[str]) -> tuple[int, str]:
-        """Run git; its status, and what it printed, the end of it where that is long."""
+    async def run(self, arguments: Sequence[str], *, taking: Callable[[bytes], None] | None = None) -> tuple[int, str]:
+        """Run git; its status, and what it printed, the end of it where that is long.
+
+        ``taking`` is given what it prints to standard output as it comes.
+        """
         said = bytearray()
 
-        def keep(data: bytes, _stream: str) -> None:
+        def keep(data: bytes, stream: str) -> None:
+            if taking is not None and stream == "stdout":
+                taking(data)
+                return
             said.extend(data)
             del said[:-16384]
 
@@ -135,6 +142,37 @@ class _Git:
             self.site.log(f"git: {_words(said, status)}; trying again in {pause:.1f}s ({number + 1} of {_TRIES})")
             await anyio.sleep(pause)
         raise AssertionError("the last try returns or raises")
+
+
+@dataclass(slots=True)
+class _Tree:
+    """Adds up what ``git ls-tree -r -l -z`` prints, and says what of it goes beyond a bound.
+
+    Attributes:
+        limit: bytes of all files.
+        problem: what is too much; empty so far.
+    """
+
+    limit: int
+    problem: str = ""
+    _size: int = 0
+    _files: int = 0
+    _rest: bytes = b""
+
+    def take(self, data: bytes) -> None:
+        """The next part: entries of mode, kind, object and size, a tab, the path, and a zero byte."""
+        *entries, self._rest = (self._rest + data).split(b"\0")
+        for entry in entries:
+            facts, _, path = entry.partition(b"\t")
+            size = facts.split()[-1] if facts else b"-"
+            self._size += int(size) if size.isdigit() else 0  # of a submodule there is none
+            self._files += 1
+            if path.count(b"/") >= DEEPEST:
+                self.problem = "the checkout nests folders too deeply"
+        if self._size > self.limit:
+            self.problem = f"the checkout has {self._size:,} bytes or more; raise size_limit if it may"
+        if self._files > MOST_FILES:
+            self.problem = f"the checkout has more than {MOST_FILES:,} files"
 
 
 @dataclass(slots=True)
@@ -168,8 +206,9 @@ class Checkout:
             await self._fetch(git, "--depth=1", "--", self.source.git, self.source.commit)
         except _NotSingly:
             await self._fetch_branches(git)
+        await self._check_size(git)
         await self._check_out(git)
-        await anyio.to_thread.run_sync(shutil.rmtree, self.folder / ".git")
+        await anyio.to_thread.run_sync(remove, self.folder / ".git")
         await self._build()
         size = await anyio.to_thread.run_sync(total_size, self.folder)
         if size > self.source.size_limit:
@@ -186,6 +225,23 @@ class Checkout:
 
     async def _fetch(self, git: _Git, *arguments: str) -> None:
         await git.ask(["fetch", "--quiet", "--no-tags", "--update-head-ok", *arguments])
+
+    async def _check_size(self, git: _Git) -> None:
+        """Before anything is written: folders that share their content check out to far more than was fetched.
+
+        A commit that is not there is seen when it is checked out.
+        """
+        tree = _Tree(self.source.size_limit)
+        with anyio.CancelScope() as scope:
+
+            def count(data: bytes) -> None:
+                tree.take(data)
+                if tree.problem:
+                    scope.cancel()
+
+            await git.run(["ls-tree", "-r", "-l", "-z", self.source.commit, "--"], taking=count)
+        if tree.problem:
+            raise ArtifactError(f"{self.source.git}: {tree.problem}")
 
     async def _check_out(self, git: _Git) -> None:
         commit = self.source.commit

@@ -6,9 +6,11 @@ link, and a link may point only to what lies in the folder, going up first and d
 there are, following it cannot lead out.
 """
 
+import errno
 import gzip
 import io
 import lzma
+import os
 import stat
 import sys
 import tarfile
@@ -28,13 +30,19 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["PROGRAM", "Stopped", "unpack"]
+__all__ = ["DEEPEST", "MOST_FILES", "PROGRAM", "Stopped", "unpack"]
 
 PROGRAM = "program"
 """What the one file is called that comes out of what is no archive."""
 
 _CHUNK = 256 * 1024
-_MOST_MEMBERS = 200_000
+MOST_FILES = 200_000
+"""Files, folders and links of one archive or checkout."""
+
+DEEPEST = 128
+"""Folders in one another: beyond a thousand, nothing that walks over them gets to their end."""
+
+_LONGEST_NAME = 2000
 _LONGEST_HEADER = 1024 * 1024
 _XZ_MEMORY = 512 * 1024 * 1024
 _BROKEN = (
@@ -80,6 +88,10 @@ def unpack(file: Path, packed: Format, folder: Path, *, size_limit: int, stop: t
         raise ArtifactError(
             f"what was downloaded is no sound {packed} file: {str(error) or type(error).__name__}"
         ) from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ArtifactError("the archive holds a name that is too long for this disk") from None
 
 
 def _unpack(source: IO[bytes], packed: Format, target: "_Target") -> None:
@@ -166,9 +178,11 @@ class _Target:
         """
         self.heed()
         self._members += 1
-        if self._members > _MOST_MEMBERS:
-            raise ArtifactError(f"the archive has more than {_MOST_MEMBERS:,} members")
+        if self._members > MOST_FILES:
+            raise ArtifactError(f"the archive has more than {MOST_FILES:,} members")
         path = PurePosixPath(name)
+        if len(path.parts) > DEEPEST or len(os.fsencode(name)) > _LONGEST_NAME:
+            raise ArtifactError(f"the archive holds {name[:80]!r}..., which is nested too deeply or too long")
         if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
             raise ArtifactError(f"the archive holds {name!r}, which would lie outside its folder")
         return path if path.parts else None

@@ -35,16 +35,27 @@ class Repository:
         repository.git("init", "--quiet", "--initial-branch=main")
         return repository
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments: str, stdin: str = "") -> str:
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.path,
             env={**os.environ, **_IDENTITY},
             check=True,
+            input=stdin,
             capture_output=True,
             text=True,
         )
         return done.stdout.strip()
+
+    def multiplied(self, levels: int) -> str:
+        """Commit a file ten times, in a folder that is there ten times, and so on; the commit's id."""
+        kind, part = "100644 blob", self.git("hash-object", "-w", "--stdin", stdin="x" * 100)
+        for _ in range(levels):
+            part = self.git("mktree", stdin="".join(f"{kind} {part}\t{name}\n" for name in range(10)))
+            kind = "040000 tree"
+        commit = self.git("commit-tree", part, "-m", "a bomb")
+        self.git("update-ref", "refs/heads/bomb", commit)
+        return commit
 
     def commit(self, files: dict[str, str]) -> str:
         """Write files, executable ones, and commit them; the commit's id."""

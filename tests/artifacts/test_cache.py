@@ -238,3 +238,34 @@ def test_the_command_lists_and_prunes_as_table_and_as_json(tmp_path: Path) -> No
     assert [one["key"] for one in json.loads(delegate("prune", "--json"))] == [KEY]
     assert delegate("list", "--json") == "[]\n"
     assert "the cache is empty" in delegate("list")
+
+
+async def test_folders_in_one_another_beyond_any_walk_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    async def deep(folder: Path) -> str:
+        await anyio.to_thread.run_sync(_nested, folder, 1500)
+        return "a test"
+
+    cache = ArtifactCache(tmp_path)
+    with pytest.raises(ArtifactError, match="nested too deeply"):
+        await get(cache, fill=deep)
+    assert [*(tmp_path / "partial").iterdir(), *(tmp_path / "entries").iterdir()] == []
+
+
+def _nested(folder: Path, levels: int) -> None:
+    """Make folders in one another; no path to the last of them could be used."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d", dir_fd=descriptor)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = deeper
+    os.close(descriptor)
+
+
+async def test_what_was_half_deleted_goes_when_the_cache_is_pruned(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    await get(cache)
+    left = tmp_path / "entries" / ".gone-1" / "0"
+    left.mkdir(parents=True)
+    cache.prune()
+    assert [*(tmp_path / "entries").iterdir()] == []

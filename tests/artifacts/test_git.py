@@ -158,6 +158,25 @@ async def test_a_checkout_beyond_the_limit_is_refused(
     assert kept(cache) == []
 
 
+async def test_a_commit_that_checks_out_to_far_more_than_it_is_is_refused_before_anything_is_written(
+    run: Run, task_context: Make, repository: Repository, cache: Path
+) -> None:
+    commit = repository.multiplied(7)
+    with anyio.fail_after(60):
+        result = await run(GitRepository(git=str(repository.path), commit=commit, run="0"), task_context())
+    assert "raise size_limit" in result.error or "more than 200,000 files" in result.error
+    assert kept(cache) == []
+
+
+async def test_a_commit_of_folders_in_one_another_without_end_is_refused(
+    run: Run, task_context: Make, repository: Repository, cache: Path
+) -> None:
+    commit = repository.commit({"d/" * 150 + "x": "x"})
+    result = await run(GitRepository(git=str(repository.path), commit=commit, run="x"), task_context())
+    assert "nests folders too deeply" in result.error
+    assert kept(cache) == []
+
+
 def test_without_git_on_this_machine_the_start_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     source = GitRepository(git="/x", commit="1" * 40, run="x")
