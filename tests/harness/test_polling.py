@@ -52,11 +52,9 @@ async def test_a_list_longer_than_the_slots_is_kept_and_claimed_as_they_free(
 async def test_a_manager_that_lists_few_tasks_at_a_time_is_asked_at_once(tmp_path: Path) -> None:
     async with EmbeddedManager(rules=Rules(event_limit=1)) as manager:
         tasks = [manager.submit(Submission("fib", {"n": 1})) for _ in range(30)]
-        begun = time.monotonic()
-        async with running(manager, tmp_path, {"fib": fib}, poll_interval=3.0):
+        async with running(manager, tmp_path, {"fib": fib}, poll_interval=600.0):
             for task in tasks:
                 await manager.wait_finished(task)
-        assert time.monotonic() - begun < 2.5, "thirty polls, a tenth of a second apart, take three seconds"
 
 
 async def test_offers_that_are_not_settled_are_no_reason_to_poll_at_once(

@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import time
 from typing import Any
 
 import anyio
@@ -65,14 +64,12 @@ async def test_it_stops_at_once_whoever_is_connected() -> None:
             http = http_client(manager)
             token = (await http.get("/api/agent/delegates/logging-token")).json()["resource"]
             manager.logs.open(manager.account_id, "key")
-            manager.faults.add(Fault("configuration", FaultKind.DELAY, seconds=60))
+            manager.faults.add(Fault("configuration", FaultKind.DELAY, seconds=600))
             query = {"accountID": manager.account_id, "key": "key", "X-Harness-Token": token}
             group.start_soon(_until_broken, http, "/log-service/stream", query)
             group.start_soon(_until_broken, http, "/api/agent/delegates/configuration", {})
             await manager.wait_for(lambda state: state.calls["log-tail"] == 1)
             await manager.wait_for(lambda _: len(manager.faults.fired) == 1)
-            began = time.monotonic()
-        assert time.monotonic() - began < 5
     await http.aclose()
 
 
