@@ -41,8 +41,8 @@ async def test_sync_tasks_come_first_even_if_the_manager_lists_them_last(
 async def test_a_list_longer_than_the_slots_is_kept_and_claimed_as_they_free(
     scripted: ScriptedManager, tmp_path: Path
 ) -> None:
-    """One poll is enough for all of them, however slow the polls are."""
-    scripted.on("task-events", (200, {"delegateTaskEvents": [event(f"t{n}") for n in range(20)]}), (200, {}))
+    """One poll is enough for all of them, however slow the polls are: the second one here is never answered."""
+    scripted.on("task-events", (200, {"delegateTaskEvents": [event(f"t{n}") for n in range(20)]}), (-1, ""))
     scripted.on("acquire", lambda call: (200, package(call)))
     async with running(scripted, tmp_path, {"fib": fib}, capacity=2, poll_interval=30.0):
         await scripted.seen("result", 20)

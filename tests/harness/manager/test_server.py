@@ -59,17 +59,16 @@ async def test_time_passes_by_itself() -> None:
 
 async def test_it_stops_at_once_whoever_is_connected() -> None:
     """An idle connection, a call that sleeps and a reader of a stream are all open."""
-    async with anyio.create_task_group() as group:
-        async with EmbeddedManager() as manager:
-            http = http_client(manager)
-            token = (await http.get("/api/agent/delegates/logging-token")).json()["resource"]
-            manager.logs.open(manager.account_id, "key")
-            manager.faults.add(Fault("configuration", FaultKind.DELAY, seconds=600))
-            query = {"accountID": manager.account_id, "key": "key", "X-Harness-Token": token}
-            group.start_soon(_until_broken, http, "/log-service/stream", query)
-            group.start_soon(_until_broken, http, "/api/agent/delegates/configuration", {})
-            await manager.wait_for(lambda state: state.calls["log-tail"] == 1)
-            await manager.wait_for(lambda _: len(manager.faults.fired) == 1)
+    async with anyio.create_task_group() as group, EmbeddedManager() as manager:
+        http = http_client(manager)
+        token = (await http.get("/api/agent/delegates/logging-token")).json()["resource"]
+        manager.logs.open(manager.account_id, "key")
+        manager.faults.add(Fault("configuration", FaultKind.DELAY, seconds=600))
+        query = {"accountID": manager.account_id, "key": "key", "X-Harness-Token": token}
+        group.start_soon(_until_broken, http, "/log-service/stream", query)
+        group.start_soon(_until_broken, http, "/api/agent/delegates/configuration", {})
+        await manager.wait_for(lambda state: state.calls["log-tail"] == 1)
+        await manager.wait_for(lambda _: len(manager.faults.fired) == 1)
     await http.aclose()
 
 
