@@ -59,10 +59,16 @@ def request_body(options: ExchangeOptions, task: Task) -> bytes | None:
 
 
 def task_headers(task: Task, context: TaskContext) -> dict[str, str]:
-    """What a request says of its task: id, type, and the seconds until its deadline."""
-    headers = {"Delegate-Task-Id": _plain(task.id), "Delegate-Task-Type": _plain(task.type)}
+    """What a request says of its task: id, type, the seconds until its deadline, and the trace to go on with."""
+    headers = {"Delegate-Task-Id": _plain(task.id), "Delegate-Task-Type": _plain(task.type), **_trace(context)}
     remaining = context.remaining()
     return headers if remaining is None else {**headers, "Delegate-Task-Timeout": f"{remaining:.3f}"}
+
+
+def _trace(context: TaskContext) -> dict[str, str]:
+    """The headers of W3C's Trace Context, where a plugin gives processes the variables of these names."""
+    given = context.variables()
+    return {name.lower(): _plain(given[name]) for name in ("TRACEPARENT", "TRACESTATE") if name in given}
 
 
 def _plain(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from delegate_core import asgi
 from delegate_core.handlers import TaskContext
 from delegate_core.markers import hookimpl
 from delegate_core.model import Outcome, Task
@@ -75,3 +76,20 @@ async def test_a_handler_that_runs_steps_itself_asks_for_each(backend: Scripted,
     answer = (await backend.result()).data
     assert json.loads(str(answer)) == [{"ADDED_A": "of the plugin"}, "own"]
     assert plugin.asked == [("t", "compile"), ("t", "")]
+
+
+async def test_a_service_gets_the_trace_as_headers_and_nothing_else_of_it(backend: Scripted, bench: Bench) -> None:
+    seen: dict[str, str] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            seen.update({name.decode(): value.decode() for name, value in scope["headers"]})
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body"})
+
+    plugin = Adding(TRACEPARENT="00-aa-bb-01", ADDED_A="of the plugin")
+    await bench.start({"web": asgi("web", app)}, plugins=(plugin,))
+    await backend.offer("web")
+    assert (await backend.result()).outcome is Outcome.SUCCEEDED
+    assert seen["traceparent"] == "00-aa-bb-01"
+    assert "of the plugin" not in seen.values()
