@@ -48,17 +48,21 @@ class Mended:
     lost: int | None
 
 
-def mend(folder: StateFolder) -> Mended | None:
-    """Put a sound journal in the place of a damaged one; None: it is not damaged. The folder has to be locked.
+def mend(path: Path) -> Mended | None:
+    """Put a sound journal in the place of a damaged one in this state folder; None: it is not damaged.
 
     Raises:
-        StateError: there is none, or the new one cannot be written.
+        StateError: there is none, a process has the folder, or the new one cannot be written.
     """
-    file, fresh = folder.path / JOURNAL_FILE, folder.path / f"{JOURNAL_FILE}.mended"
+    file = path.absolute() / JOURNAL_FILE
     if not file.is_file():
-        raise StateError(f"no journal in {folder.path}; name the runner's folder with --state-dir, or its --name")
-    if damage(file) is None:
-        return None
+        raise StateError(f"no journal in {path}; name the runner's folder with --state-dir, or its --name")
+    with StateFolder(path):
+        return None if damage(file) is None else _mended(file)
+
+
+def _mended(file: Path) -> Mended:
+    fresh = Path(f"{file}.mended")
     try:
         aside = _put_aside(file)
         lost = _write(fresh, file)

@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 
 from delegate_core.mending import mend
-from delegate_core.statefolder import JOURNAL_FILE, StateFolder
+from delegate_core.statefolder import JOURNAL_FILE
 
 __all__ = ["mend_journal"]
 
 
 def mend_journal(folder: Path) -> int:
     """Mend the journal of this folder, whose runner has ended, and print what that took."""
-    with StateFolder(folder) as state:
-        mended = mend(state)
+    mended = mend(folder)
     if mended is None:
         sys.stdout.write(f"{folder / JOURNAL_FILE} is not damaged\n")
         return 0

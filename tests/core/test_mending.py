@@ -51,9 +51,9 @@ def mended(sound: Path, place: Path, spoil: Callable[[bytearray], None]) -> Mend
     """The journal, damaged like this, mended in this place."""
     content = bytearray((sound / JOURNAL_FILE).read_bytes())
     spoil(content)
-    with StateFolder(place) as folder:
-        (place / JOURNAL_FILE).write_bytes(content)
-        found = mend(folder)
+    place.mkdir(exist_ok=True)
+    (place / JOURNAL_FILE).write_bytes(content)
+    found = mend(place)
     if found is not None:
         assert (found.aside / JOURNAL_FILE).read_bytes() == bytes(content)
         assert (place / JOURNAL_FILE).stat().st_mode & 0o777 == 0o600
@@ -114,8 +114,14 @@ def test_a_sound_journal_is_left_alone(sound: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_journal_there_is_nothing_to_mend(tmp_path: Path) -> None:
-    with StateFolder(tmp_path) as folder, pytest.raises(StateError, match="no journal in"):
-        mend(folder)
+    with pytest.raises(StateError, match="no journal in"):
+        mend(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_journal_of_a_runner_that_runs_is_not_touched(sound: Path) -> None:
+    with StateFolder(sound), pytest.raises(StateError, match="in use by process"):
+        mend(sound)
 
 
 def test_a_task_that_no_runner_could_read_is_not_taken_over(sound: Path, tmp_path: Path) -> None:
@@ -123,14 +129,6 @@ def test_a_task_that_no_runner_could_read_is_not_taken_over(sound: Path, tmp_pat
         good.backup(other)
         other.execute("UPDATE entries SET phase = 'confused' WHERE number = 3")
         other.commit()
-    found = mended_from(tmp_path / "other", tmp_path / "state")
-    assert found is not None
+    (tmp_path / "other").rename(tmp_path / JOURNAL_FILE)
+    assert mended(tmp_path, tmp_path / "state", noise(10, b"\xa5")) is not None
     assert 3 not in entries(tmp_path / "state")
-
-
-def mended_from(file: Path, place: Path) -> Mended | None:
-    with StateFolder(place) as folder:
-        content = bytearray(file.read_bytes())
-        noise(10, b"\xa5")(content)
-        (place / JOURNAL_FILE).write_bytes(content)
-        return mend(folder)
