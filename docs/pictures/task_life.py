@@ -10,6 +10,16 @@ _STATE = (170, 40)
 _LEFT = 295
 _MIDDLE = _LEFT + _STATE[0] / 2
 _STEP = 104
+_LINE = 17
+_WHILE_IT_RUNS = (
+    ("resolve_secret", "its secrets"),
+    ("task_environment", "its environment"),
+    ("progress", "its steps"),
+    ("open_log", "its log"),
+    ("watch", "cancelled?"),
+)
+_MORE = max(0, len(_WHILE_IT_RUNS) - 4) * _LINE
+"""What these lines need beyond a step's usual height."""
 
 
 def picture() -> str:
@@ -21,7 +31,7 @@ def picture() -> str:
         "delivered. A result that the server can never take is undeliverable, and an operator may drop it. After a "
         "crash the next start asks again for what was intended or claimed, ends what was started, and delivers what "
         "was finished.",
-        (760, 640),
+        (760, 640 + _MORE),
     )
     for number, state in enumerate(("intent", "claimed", "started", "finished")):
         drawing.box((_LEFT, _row(number + 1)), _STATE, state, word="state")
@@ -36,7 +46,7 @@ def picture() -> str:
 
 
 def _row(number: int) -> float:
-    return 20 + number * _STEP
+    return 20 + number * _STEP + (_MORE if number > 3 else 0)
 
 
 def _on_the_way(drawing: Drawing) -> None:
@@ -47,10 +57,10 @@ def _on_the_way(drawing: Drawing) -> None:
     drawing.words((x, _row(1) + 85), "asked again where its reply is lost")
     drawing.words((x, _row(2) + 68), "dispatch", word="hook")
     drawing.words((x, _row(2) + 85), "from here on it is never begun again")
-    y = _row(3) - 2
-    drawing.words((x + 95, y), "resolve_secret", "task_environment", "progress", "open_log", "watch", word="hook")
-    drawing.words((x + 235, y), "its secrets", "its environment", "its steps", "its log", "cancelled?")
-    drawing.words((x, _row(3) + 80), "a result: succeeded, failed, timed_out,", "cancelled or rejected")
+    hooks, notes = zip(*_WHILE_IT_RUNS, strict=True)
+    drawing.words((x + 95, _row(3) + 4), *hooks, word="hook")
+    drawing.words((x + 235, _row(3) + 4), *notes)
+    drawing.words((x, _row(4) - 24), "a result: succeeded, failed, timed_out,", "cancelled or rejected")
     drawing.words((x + 95, _row(4) + 16), "its processes and its folder are gone")
     drawing.words((x, _row(4) + 68), "report", word="hook")
     drawing.words((x, _row(4) + 85), "until it has arrived")
@@ -67,8 +77,9 @@ def _ends(drawing: Drawing) -> None:
 
 
 def _after_a_crash(drawing: Drawing) -> None:
-    drawing.box((10, _row(1)), (120, _row(4) + _STATE[1] - _row(1)), "After a crash", "the next start")
-    drawing.words((70, _row(2) + 108), "recover", word="hook", anchor="middle")
+    height = _row(4) + _STATE[1] - _row(1)
+    drawing.box((10, _row(1)), (120, height), "After a crash", "the next start")
+    drawing.words((70, _row(1) + height / 2 + 34), "recover", word="hook", anchor="middle")
     for number, lines in enumerate(
         (
             ("asks again,", "runs it if it is ours"),
