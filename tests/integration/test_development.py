@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from delegate_harness.manager import EmbeddedManager
-from tests.integration.command import Command, environment
+from tests.integration.command import PATIENCE, Command, environment
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ async def test_the_demo_says_what_its_runner_lacks_and_how_to_mend_it(delegate: 
 
 async def test_the_demo_bears_a_reader_who_leaves_early(tmp_path: Path) -> None:
     line = f"{sys.executable} -m delegate_core demo | head -1"
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE):
         ended = await anyio.run_process(
             ["bash", "-o", "pipefail", "-c", line], check=False, cwd=tmp_path, env=environment(tmp_path)
         )
