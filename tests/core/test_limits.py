@@ -17,6 +17,7 @@ from delegate_core.pipeline.states import judged
 from delegate_core.settings import RunnerSettings
 from delegate_core.testing.bench import Bench
 from tests.core.memory_backend import MemoryBackend, MemoryServer
+from tests.processes.recorder import needs_prlimit
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +40,7 @@ async def error(bench: Bench, server: MemoryServer, task_type: str, data: JsonVa
     return (await bench.within(server.verdict(server.submit(task_type, data)))).error
 
 
+@needs_prlimit
 async def test_a_script_that_meets_a_limit_is_told_which(bench: Bench, server: MemoryServer) -> None:
     started = await bench.start({}, task_file_size="10KiB")
     assert await error(bench, server, "script", BIG) == (
@@ -48,6 +50,7 @@ async def test_a_script_that_meets_a_limit_is_told_which(bench: Bench, server: M
     assert await error(bench, server, "script", {"commands": [WRITE]}) == ""
 
 
+@needs_prlimit
 async def test_a_step_on_the_host_that_meets_a_limit_is_told_which(bench: Bench, server: MemoryServer) -> None:
     async def stage(context: TaskContext) -> str:
         async with HostEngine().open(Stage(name="s"), context) as place:
@@ -60,6 +63,7 @@ async def test_a_step_on_the_host_that_meets_a_limit_is_told_which(bench: Bench,
     assert data == "exit code 153: a process of it wrote a file larger than it may: task_file_size 10,240 bytes"
 
 
+@needs_prlimit
 async def test_an_executable_may_have_limits_of_its_own(bench: Bench, server: MemoryServer, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text(

@@ -1,5 +1,6 @@
 """A process under test, with what it printed."""
 
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 from delegate_core.processes import OnStart, Process, ProcessExit, ProcessIdentity, ProcessSpec, Stream
 
 DEADLINE = 30.0
 PATH = "/usr/local/bin:/usr/bin:/bin"
 ROOT = Path(__file__).parents[2]
+
+needs_prlimit = pytest.mark.skipif(
+    shutil.which("prlimit") is None, reason="without prlimit of util-linux, limits are set in the moment after a start"
+)
 
 
 def shell(script: str, folder: Path, **settings: Any) -> ProcessSpec:

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from delegate_core.processes import Limits, ProcessIdentity, ProcessSpec, ProcessStartError
-from tests.processes.recorder import Recorder, cancelled_at_the_end, command, finished, python, shell
+from tests.processes.recorder import Recorder, cancelled_at_the_end, command, finished, needs_prlimit, python, shell
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +43,7 @@ async def test_memory_beyond_the_limit_is_refused_to_the_program(tmp_path: Path)
     assert (await finished(python(wants, tmp_path))).exit.code == 0
 
 
+@needs_prlimit
 async def test_a_file_does_not_grow_beyond_the_limit(tmp_path: Path) -> None:
     ended = (await finished(shell(f"head -c {MIB} /dev/zero >big", tmp_path, limits=Limits(file_size=1000)))).exit
     assert ended.exit_code == 128 + signal.SIGXFSZ
@@ -70,6 +71,7 @@ async def test_another_process_beyond_the_limit_is_refused() -> None:
     assert "task_processes 1" in ended.limited
 
 
+@needs_prlimit
 @pytest.mark.parametrize("by", ["its path", "its name", "a script"])
 async def test_all_limits_hold_from_the_first_moment_of_a_program(tmp_path: Path, by: str) -> None:
     (tmp_path / "script").write_text("#!/bin/cat\n")
@@ -84,6 +86,7 @@ async def test_all_limits_hold_from_the_first_moment_of_a_program(tmp_path: Path
     assert found["file size"] == ["4096"] * 2
 
 
+@needs_prlimit
 async def test_a_program_that_allocates_at_once_is_refused_the_memory_each_time(tmp_path: Path) -> None:
     wants = ["/bin/dd", "if=/dev/zero", "of=/dev/null", f"bs={64 * MIB}", "count=1"]
     for _ in range(10):
