@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -28,8 +28,9 @@ class Poller:
     """Polls one session.
 
     The manager lists a free task in every reply until somebody acquires it, and an abort in one reply only. So the
-    loop goes on while all slots are taken, and each reply replaces the list of free tasks. When the list is used up
-    while slots are free it polls again at once, as long as that brings tasks.
+    loop goes on while all slots are taken, and each reply replaces the list of free tasks; while a reply is awaited,
+    tasks of the last list are offered. When the list is used up while slots are free it polls again at once, as long
+    as that brings tasks.
 
     Error handling: every fault goes up at once; the core waits and calls again. Nothing is lost by it, since aborts
     are passed on before anything else.
@@ -66,11 +67,31 @@ class Poller:
 
     async def _poll(self, now: float) -> int:
         """Take over what the manager lists; how many tasks it had not listed before."""
-        events = (await self._session.client.task_events(self._session.delegate_id)).events
+        events = await self._ask()
         known = self._listed.keys()
         self._take(events, now)
         self._inbox.polled(len(self._listed))
         return len(self._listed.keys() - known)
+
+    async def _ask(self) -> Sequence[TaskEvent]:
+        """What the manager lists. Its answer may take long: meanwhile free slots are filled from the last list."""
+        fault: Exception | None = None
+        events: Sequence[TaskEvent] = ()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_offering)
+            try:
+                events = (await self._session.client.task_events(self._session.delegate_id)).events
+            except Exception as error:  # noqa: BLE001 - raised outside, where no group wraps it
+                fault = error
+            group.cancel_scope.cancel()
+        if fault is not None:
+            raise fault
+        return events
+
+    async def _keep_offering(self) -> None:
+        while True:
+            self._offer()
+            await self._inbox.wait_for_change()
 
     def _take(self, events: Iterable[TaskEvent], now: float) -> None:
         """Pass aborts on, and replace the list by the free tasks, those first for which somebody waits."""
