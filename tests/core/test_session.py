@@ -61,7 +61,7 @@ async def test_a_server_that_sends_us_in_circles_is_an_error_of_registering(back
         raise Moved("https://elsewhere.example")
 
     backend.on_register = move
-    started = await bench.start({}, register_timeout=0.5, until="stopped")
+    started = await bench.start({}, register_timeout=1.2, until="stopped")
     error = await started.ended()
     assert isinstance(error, RegistrationError)
     assert "moved to https://elsewhere.example" in str(error)

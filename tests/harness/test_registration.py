@@ -139,7 +139,7 @@ async def test_a_manager_that_does_not_take_us_is_asked_again_later(
     scripted: ScriptedManager, tmp_path: Path, answer: tuple[int, object]
 ) -> None:
     scripted.on("register", answer)
-    async with running(scripted, tmp_path, {"fib": fib}, register_timeout=0.5) as started:
+    async with running(scripted, tmp_path, {"fib": fib}, register_timeout=1.2) as started:
         error = await started.ended()
     assert isinstance(error, RegistrationError)
     assert "allowed" in str(error)

@@ -40,7 +40,7 @@ async def test_an_unknown_authority_is_named_with_its_cure(tmp_path: Path, trans
     secure = ScriptedManager()
     async with (
         secure.serve(server_context(trustme.CA())),
-        running(secure, tmp_path, {"fib": fib}, register_timeout=0.3, transport=transport) as started,
+        running(secure, tmp_path, {"fib": fib}, register_timeout=1.2, transport=transport) as started,
     ):
         error = await started.ended()
     assert isinstance(error, RegistrationError)
@@ -62,7 +62,7 @@ async def test_our_certificate_is_shown_to_a_manager_that_wants_one(tmp_path: Pa
     async with secure.serve(context):
         async with running(secure, tmp_path, {"fib": fib}, **trusting, **files):
             await secure.seen("task-events")
-        async with running(secure, tmp_path, {"fib": fib}, name="nobody", register_timeout=0.3, **trusting) as nobody:
+        async with running(secure, tmp_path, {"fib": fib}, name="nobody", register_timeout=1.2, **trusting) as nobody:
             assert isinstance(await nobody.ended(), RegistrationError)
 
 
@@ -82,7 +82,7 @@ async def test_a_server_that_is_no_manager_is_named(tmp_path: Path, transport: s
     other = ScriptedManager()
     async with serving(always(reply(b"<html>welcome</html>", content_type="text/html"))) as server:
         other.url = server.url.removesuffix("/x")
-        async with running(other, tmp_path, {"fib": fib}, register_timeout=0.3, transport=transport) as started:
+        async with running(other, tmp_path, {"fib": fib}, register_timeout=1.2, transport=transport) as started:
             error = await started.ended()
     assert isinstance(error, RegistrationError)
     assert "HTML" in str(error)
@@ -92,7 +92,7 @@ async def test_no_server_at_all_is_named(tmp_path: Path, transport: str) -> None
     absent = ScriptedManager()
     async with absent.serve():
         pass
-    async with running(absent, tmp_path, {"fib": fib}, register_timeout=0.3, transport=transport) as started:
+    async with running(absent, tmp_path, {"fib": fib}, register_timeout=1.2, transport=transport) as started:
         error = await started.ended()
     assert isinstance(error, RegistrationError)
     assert "refused" in str(error)
