@@ -140,6 +140,7 @@ class StateFolder:
             workfolder.make(self.work, shared=shared)
             self._works |= {place for place in (own, *map(Path, _lines(record))) if place.exists()}
             if self._works != {own}:
+                record.touch(0o600)
                 record.write_text("".join(f"{place}\n" for place in sorted(self._works)), "utf-8")
         except OSError as error:
             raise StateError(

@@ -183,9 +183,10 @@ def _fit(user: ProcessUser) -> ProcessUser:
 
 def _taken(user: ProcessUser, found: Collection[Entry]) -> SettingsError:
     one = min(entry.pid for entry in found)
+    what = f"process {one}" if len(found) == 1 else f"{len(found)} processes, such as {one}"
     return SettingsError(
-        f"run_as: user {user} already has {len(found)} processes, such as {one}: what a user of several runs is ended "
-        "with its task, so it must be nobody else's, nor that of a container; end them, or name another"
+        f"run_as: user {user} already has {what}: what a user of several runs is ended with its task, so it must be "
+        "nobody else's, nor that of a container; end them, or name another"
     )
 
 

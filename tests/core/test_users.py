@@ -95,7 +95,7 @@ async def test_a_user_of_several_who_runs_something_already_is_refused_and_left_
     (place / "state").mkdir(mode=0o700)
     async with cancelled_at_the_end(Recorder(shell("echo main $$; exec sleep 60", Path("/"), user=user))) as recorder:
         (theirs,) = await recorder.announced("main")
-        with pytest.raises(SettingsError, match=f"user {user} already has 1 processes, such as {theirs.pid}:"):
+        with pytest.raises(SettingsError, match=f"user {user} already has process {theirs.pid}:"):
             await TaskUsers.of(wanted, capacity=2).claim(place / "state", grace=0.0)
         assert theirs.alive()
     await TaskUsers.of(wanted, capacity=2).claim(place / "state", grace=0.0)
