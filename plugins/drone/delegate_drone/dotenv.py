@@ -13,6 +13,9 @@ _QUOTED = re.compile(r'"(?P<text>(?:\\.|[^"\\])*)"\s*(?:#.*)?$')
 _LITERAL = re.compile(r"'(?P<text>[^']*)'\s*(?:#.*)?$")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _SPECIAL = re.compile(r"\\(?P<escaped>.)|\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))", re.DOTALL)
+_LONGEST = 1024 * 1024
+"""Characters that the variables within one value may make together. A chain of such values doubles with each line."""
+
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -45,7 +48,7 @@ def parse_dotenv(text: str) -> dict[str, str]:
     its line.
 
     Raises:
-        DotenvError: a line that is none of this.
+        DotenvError: a line that is none of this, or whose variables make a text without measure.
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), start=1):
@@ -61,20 +64,34 @@ def _variable(line: str, number: int, known: Mapping[str, str]) -> tuple[str, st
     if match is None:
         raise DotenvError(f"line {number}: no variable: write NAME=value")
     value = match["value"]
+    try:
+        return match["name"], _value(value, number, known)
+    except OverflowError:
+        raise DotenvError(f"line {number}: the variables in it make more than {_LONGEST} characters") from None
+
+
+def _value(value: str, number: int, known: Mapping[str, str]) -> str:
     if not value.startswith(("'", '"')):
-        return match["name"], _expanded(_COMMENT.sub("", value).rstrip(), known, escapes=False)
+        return _expanded(_COMMENT.sub("", value).rstrip(), known, escapes=False)
     if literal := _LITERAL.match(value):
-        return match["name"], literal["text"]
+        return literal["text"]
     if quoted := _QUOTED.match(value):
-        return match["name"], _expanded(quoted["text"], known, escapes=True)
+        return _expanded(quoted["text"], known, escapes=True)
     raise DotenvError(f"line {number}: a quote that does not end, or text after it: close it on its line")
 
 
 def _expanded(text: str, known: Mapping[str, str], *, escapes: bool) -> str:
+    made = 0
+
     def replacement(match: re.Match[str]) -> str:
+        nonlocal made
         escaped = match["escaped"]
         if escaped is None:
-            return known.get(match["braced"] or match["bare"], match.group())
+            value = known.get(match["braced"] or match["bare"], match.group())
+            made += len(value)
+            if made > _LONGEST:
+                raise OverflowError
+            return value
         if escapes:
             return _ESCAPES.get(escaped, escaped)
         return "$" if escaped == "$" else match.group()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delegate_drone.manifest import Foreign, Manifest, Secret, SecretRef, Severity, Signature, load_manifest
+from delegate_drone.manifest import Foreign, Manifest, Pipeline, Secret, SecretRef, Severity, Signature, load_manifest
 
 STEP = "kind: pipeline\ntype: exec\nname: p\nsteps:\n- name: a\n  commands:\n  - x\n"
 TOKENS = ["kind: pipeline", "steps:", "- ", "  ", "\n", "\t", "---", "...", "name: a", "{", "}", "[", "]", "&a ", "*a"]
@@ -296,3 +296,13 @@ def test_a_number_with_a_fraction_is_read_at_once_and_cut_as_the_official_parser
     manifest = load_manifest("kind: pipeline\nclone: {depth: 1.10}\nsteps: [{name: a, image: b}]\n")
     assert manifest.pipelines[0].clone.depth == 1
     assert manifest.problems[0].message == "`depth` of `clone` is a whole number; the fraction is dropped"
+
+
+def test_one_document_can_be_read_alone_with_its_place_in_the_file() -> None:
+    text = "---\n".join(f"# {name}\nkind: pipeline\nname: {name}\ndepends_on: [a]\n" for name in "abc")
+    whole = load_manifest(text)
+    for document in whole.documents:
+        assert isinstance(document.content, Pipeline)
+        alone = load_manifest(text, at=document.content.mark.line)
+        assert [one.content for one in alone.documents] == [document.content]
+        assert alone.documents[0].line == document.line

@@ -88,3 +88,8 @@ def test_pairs_come_back_whatever_their_values_hold_but_commas(
 @given(st.dictionaries(NAMES, TEXTS.map(str.strip), min_size=2))
 def test_pairs_on_lines_may_hold_commas(values: dict[str, str]) -> None:
     assert parse_pairs("\n".join(f"{name}={value}" for name, value in values.items()) + "\n") == values
+
+
+def test_values_that_double_with_each_line_are_refused() -> None:
+    with pytest.raises(DotenvError, match=r"^line \d+: the variables in it make more than 1048576 characters$"):
+        parse_dotenv("A=xxxxxxxx\n" + "A=$A$A\n" * 60)

@@ -104,7 +104,7 @@ class Workload:
     def _pipeline(self, candidate: Candidate, facts: Facts, options: Options) -> Pipeline:
         """The pipeline once more, with the variables of its own stage put in."""
         variables = {**substitution_variables(facts, options), **self.variables}
-        manifest = _load(self.choices, self.name, self.text, variables)
+        manifest = _load(self.choices, self.name, self.text, variables, at=candidate.pipeline.mark.line)
         found = next((each for each in manifest.pipelines if each.mark == candidate.pipeline.mark), None)
         if found is None:
             raise BadManifest(self.name, manifest.problems)
@@ -176,8 +176,8 @@ def _decrypted(manifest: Manifest, key: str) -> dict[str, str]:
     return secrets
 
 
-def _load(choices: Choices, name: str, text: str, variables: Mapping[str, str]) -> Manifest:
-    return load_manifest(text, file=name, strict=choices.strict, variables=variables, trusted=choices.trusted)
+def _load(choices: Choices, name: str, text: str, variables: Mapping[str, str], at: int | None = None) -> Manifest:
+    return load_manifest(text, file=name, strict=choices.strict, variables=variables, trusted=choices.trusted, at=at)
 
 
 def _refuse_errors(name: str, manifest: Manifest, chosen: str | None) -> None:

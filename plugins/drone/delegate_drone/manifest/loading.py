@@ -88,6 +88,7 @@ def load_manifest(
     strict: bool = False,
     variables: AbstractMapping[str, str] | None = None,
     trusted: bool = True,
+    at: int | None = None,
 ) -> Manifest:
     """Read a manifest. Never raises for what is in the text: that becomes problems.
 
@@ -98,13 +99,19 @@ def load_manifest(
         variables: the build's variables, to put in for ``${NAME}``; without them, expressions stay and are only
             checked. See `delegate_drone.manifest.substitution` for what differs from putting them into the text.
         trusted: the repository is; otherwise what only trusted ones may ask for is an error.
+        at: a line, to read only the document that it is in: the others are left out, and what lies between documents
+            is not checked.
     """
     text = text.removeprefix("\ufeff")
     report = Report(Source(file, _SURROGATE.sub("\ufffd", text)), strict)
-    drafts = [_decoded(document, report.child()) for document in split_documents(text, report)]
+    texts = list(split_documents(text, report))
+    if at is not None:
+        texts = [document for document in texts if document.line <= at][-1:]
+    drafts = [_decoded(document, report.child()) for document in texts]
     for draft in drafts:
         _read(draft, variables, trusted=trusted)
-    _lint_together(drafts)
+    if at is None:
+        _lint_together(drafts)
     documents = tuple(draft.finish() for draft in drafts)
     problems = [*report.problems, *(problem for document in documents for problem in document.problems)]
     return Manifest(documents, tuple(sorted(problems, key=_place)))
