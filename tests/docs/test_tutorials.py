@@ -19,7 +19,16 @@ async def test_every_step_of_it_works_and_shows_what_it_says(page: Path, tmp_pat
         assert walk.folder.is_dir()
 
 
-@pytest.mark.parametrize("steps", ["```sh\nfalse\n```\n", "```sh\necho one\n```\n\n```text\ntwo\n```\n"])
+@pytest.mark.timeout(300)
+async def test_what_the_first_page_shows_is_what_one_gets(tmp_path: Path) -> None:
+    async with walked(ROOT / "README.md", tmp_path) as walk:
+        assert (walk.folder / "my_handlers.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "steps",
+    ["```sh\nfalse\n```\n", "```sh\necho one\n```\n\n```text\ntwo\n```\n", "```console\n$ echo one\ntwo\n```\n"],
+)
 async def test_a_step_that_fails_or_shows_something_else_is_found(steps: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(steps)

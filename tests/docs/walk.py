@@ -1,8 +1,10 @@
 """Doing what a page says, block by block, in a folder of its own.
 
-* A block after a line that ends with a file's name in code and a colon is written to that file.
+* A block after a line that ends with a file's name in code and a colon is written to that file, and so is a block whose
+  first line is a comment with its name.
 * A block of ``sh`` is typed into the reader's one terminal, and has to succeed; a block of ``text`` after it is what it
   has to print, where a line of three dots stands for any lines.
+* A block of ``console`` has commands and what they print; those that print nothing there are not run.
 * ``<!-- beside: WORDS -->`` before a block of ``sh``: it is typed into another terminal, where it goes on running until
   the end of the page, and has said WORDS.
 * ``<!-- not run: WHY -->`` before a block: it is left out.
@@ -26,6 +28,8 @@ from tests.integration.command import Command, environment
 
 __all__ = ["Walk", "is_shown", "walked"]
 
+_NAMED = re.compile(r"# ([\w-]+\.\w+)\n")
+_COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _FILE = re.compile(r"`((?!-)[\w./-]*\.\w+)`:\s*\Z")
 _BESIDE = re.compile(r"<!-- beside: (.+?) -->\s*\Z")
 _NOT_RUN = re.compile(r"<!-- not run: .+? -->\s*\Z")
@@ -68,7 +72,7 @@ class Walk:
         text = block.text
         for port, free in self._ports.items():
             text = text.replace(port, free)
-        if named := _FILE.search(block.before):
+        if named := _FILE.search(block.before) or _NAMED.match(text):
             file = self.folder / named[1]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
@@ -78,6 +82,14 @@ class Walk:
             self._shown = await self._run(block, text)
         elif block.language == "text":
             assert is_shown(text, self._shown), f"{block}: it printed\n{self._shown}"
+        elif block.language == "console":
+            await self._try(block, text.replace("\\\n", ""))
+
+    async def _try(self, block: Block, text: str) -> None:
+        for command, shows in _COMMAND.findall(text):
+            if shows:
+                self._shown = await self._run(block, command)
+                assert is_shown(shows, self._shown), f"{block}: {command} printed\n{self._shown}"
 
     async def _run(self, block: Block, script: str) -> str:
         """Type it where the block before was typed: the variables and the folder are as that has left them."""
