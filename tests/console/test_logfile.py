@@ -175,7 +175,7 @@ def test_several_processes_share_it_and_no_line_is_lost_or_torn(tmp_path: Path) 
 def test_a_line_cut_in_two_by_a_full_disk_is_the_only_one(tmp_path: Path) -> None:
     path = tmp_path / "runner.log"
     done = subprocess.run(
-        [sys.executable, "-c", _SHORT_OF_ROOM, str(path)], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", _SHORT_OF_ROOM, str(path)], capture_output=True, text=True, check=True, timeout=100
     )
     assert len(done.stdout.split()) == 2
     assert re.findall("left out of it", done.stderr) == ["left out of it"]

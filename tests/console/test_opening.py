@@ -49,4 +49,4 @@ def test_rich_is_loaded_only_for_the_live_view() -> None:
         "open_console('plain', io.StringIO(), environ={}); assert 'rich' not in sys.modules; "
         "open_console('live', io.StringIO(), environ={}); assert 'rich' in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100)

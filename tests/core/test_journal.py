@@ -314,7 +314,7 @@ def test_a_full_disk_is_said_and_what_it_did_not_take_is_written_when_there_is_r
     room: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     command = [sys.executable, "-c", textwrap.dedent(_FULL), str(tmp_path), "room" if room else "none"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     assert all("cannot be written" in line and "free some disk space" in line for line in lines[:2])

@@ -216,7 +216,7 @@ class Site:
         environment = {**os.environ, "PYTHONPATH": f"{self.path}{os.pathsep}{root}"}
         text = textwrap.dedent(code).format(settings=settings)
         command = [sys.executable, "-c", text]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
 
 
 @pytest.fixture

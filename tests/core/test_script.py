@@ -160,7 +160,7 @@ _CANARY = """
 def test_a_secret_in_the_runners_own_environment_never_reaches_a_script(tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(_CANARY), str(tmp_path)]
     environment = {**os.environ, "DELEGATE_ACCOUNT_SECRET": "canary-7f3a", "AWS_TOKEN": "canary-7f3a"}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=True)
     assert ended.stdout.startswith("succeeded")
     assert "DELEGATE_OUTPUT" in ended.stdout, "the environment was printed"
     assert "canary" not in ended.stdout

@@ -22,7 +22,7 @@ def test_without_an_engine_tests_are_skipped_or_with_the_switch_fail(
     environment |= {name: os.environ[name] for name in os.environ if name.startswith("COV")}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", TEST, "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/base"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=50,
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == code, done.stdout
     assert says in done.stdout

@@ -231,7 +231,7 @@ anyio.run(main)
 
 
 def die_in_a_stage(root: Path, folder: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", DYING, root, folder], check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", DYING, root, folder], check=False, timeout=100)
     assert done.returncode == -9
 
 

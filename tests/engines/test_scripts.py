@@ -20,7 +20,7 @@ SHELL_SIGNS = st.text("'\"`$(){}\\%+-#;&|<>!*?~ \t\nabcnt01", max_size=40)
 def ran(text: str, shell: Shell, folder: Path) -> tuple[int, bytes]:
     file = folder / f"script{suffix(shell)}"
     file.write_bytes(text.encode())
-    done = subprocess.run(argv(shell, file), cwd=folder, capture_output=True, check=False, timeout=30)
+    done = subprocess.run(argv(shell, file), cwd=folder, capture_output=True, check=False, timeout=100)
     return done.returncode, done.stdout + done.stderr
 
 

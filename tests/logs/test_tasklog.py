@@ -28,7 +28,7 @@ def spool(tmp_path: Path) -> Spool:
 @asynccontextmanager
 async def pumped(log: TaskLog, sink: MemorySink) -> AsyncIterator[None]:
     """The pump runs within; at the end the log is closed and the pump must come to its end."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(log.pump, sink)
             yield

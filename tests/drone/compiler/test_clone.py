@@ -76,7 +76,7 @@ def run(commands: Iterable[str], folder: Path) -> subprocess.CompletedProcess[st
     script = "\n".join(commands)
     command = ["sh", "-e", "-c", script]
     return subprocess.run(
-        command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=30, check=False
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=100, check=False
     )
 
 

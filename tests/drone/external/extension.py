@@ -86,7 +86,7 @@ async def client(
     """An `Extension` over a real transport."""
     opened: Transport = open_transport(TlsOptions(), kind=transport, trust_env=False)  # type: ignore[arg-type]  # a parameter of tests
     try:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             yield Extension(kind, url, token, opened, now=lambda: NOW, timeout=seconds)
     finally:
         await opened.aclose()

@@ -28,7 +28,7 @@ async def test_the_settings_of_a_drone_runner_name_all_its_sources(tmp_path: Pat
         for kind in ("SECRET", "ENV", "REGISTRY"):
             environ |= {f"DRONE_{kind}_PLUGIN_ENDPOINT": extension.url, f"DRONE_{kind}_PLUGIN_TOKEN": TOKEN}
         settings = load(DroneSettings, flags={}, environ=environ, file=None).values
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             async with open_sources(settings) as sources:
                 secrets = await sources.secrets.resolve(["a", "own"], [document("a", path="p")], details())
                 variables = await sources.environment.resolve(details())

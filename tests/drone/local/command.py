@@ -63,7 +63,7 @@ class Running:
     def said(self, words: str) -> None:
         """Block until it has printed these words."""
         with self._grown:
-            assert self._grown.wait_for(lambda: words in self.text, 30), f"never said {words!r}: {self.text}"
+            assert self._grown.wait_for(lambda: words in self.text, 60), f"never said {words!r}: {self.text}"
 
     def keep_tail(self) -> None:
         """Forget what was printed long ago."""
@@ -118,7 +118,7 @@ class Command:
             capture_output=True,
             cwd=self.folder,
             env=self._environment(variables),
-            timeout=50,
+            timeout=100,
             check=False,
         )
         ended = Ended(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
@@ -151,7 +151,7 @@ class Command:
             stderr=subprocess.STDOUT,
             cwd=self.folder,
             env=self._environment({"TERM": "xterm-256color"}),
-            timeout=50,
+            timeout=100,
             check=False,
         )
         return done.returncode
@@ -160,7 +160,7 @@ class Command:
         """Run ``exec`` with its streams redirected as a shell does it; its exit status."""
         line = f"exec {shlex.join(self._line(('exec',)))} {redirections}"
         environment = self._environment({})
-        done = subprocess.run(["/bin/sh", "-c", line], cwd=self.folder, env=environment, timeout=50, check=False)
+        done = subprocess.run(["/bin/sh", "-c", line], cwd=self.folder, env=environment, timeout=100, check=False)
         return done.returncode
 
     def git(self, *arguments: str) -> str:
