@@ -100,9 +100,8 @@ def _print_tables(tables: Iterable[tuple[str, list[_Row]]], environ: Mapping[str
     from rich.table import Table as Drawn  # noqa: PLC0415 - only where people read
     from rich.text import Text  # noqa: PLC0415 - the same
 
-    from delegate_core.console.printing import terminal_of  # noqa: PLC0415 - the same
+    from delegate_core.console.printing import print_lines  # noqa: PLC0415 - the same
 
-    console = terminal_of(sys.stdout, environ)
     for name, rows in tables:
         if not rows:
             continue
@@ -114,5 +113,4 @@ def _print_tables(tables: Iterable[tuple[str, list[_Row]]], environ: Mapping[str
             style = "red" if row.problem else "dim" if row.origin == "default" else ""
             told = ": ".join(part for part in (row.origin, row.problem) if part)
             drawn.add_row(*(Text(visible(cell), style) for cell in (row.name, row.value, told)))
-        console.print(drawn)
-        console.print()
+        print_lines(sys.stdout, environ, drawn, "")

@@ -33,14 +33,14 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - only where people read
     from rich.text import Text  # noqa: PLC0415 - the same
 
-    from delegate_core.console.printing import terminal_of  # noqa: PLC0415 - the same
+    from delegate_core.console.printing import print_lines  # noqa: PLC0415 - the same
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell), style=STYLES.get(cell, "")) for cell in row))
-    terminal_of(sys.stdout, os.environ).print(table)
+    print_lines(sys.stdout, os.environ, table)
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

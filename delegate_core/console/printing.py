@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Final, TextIO
 
 from rich.console import Console as Terminal
+from rich.console import RenderableType
 
 from delegate_core.console.colours import colourful
 from delegate_core.console.palette import ability, ascii_only
 from delegate_core.console.render import render
 from delegate_core.console.view import View
 
-__all__ = ["print_view", "terminal_of"]
+__all__ = ["print_lines", "print_view", "terminal_of"]
 
-_CLASSIC = (80, 24)
+_CLASSIC: Final = (80, 24)
+
+_UNBOUNDED: Final = 10_000
+"""Columns of a pipe or a file: a row of a table is a line there, for who searches it."""
 
 
 def terminal_of(stream: TextIO, environ: Mapping[str, str], *, moving: bool = False) -> Terminal:
@@ -28,6 +32,7 @@ def terminal_of(stream: TextIO, environ: Mapping[str, str], *, moving: bool = Fa
     coloured, can = colourful(stream, environ), ability(stream, environ)
     return Terminal(
         file=stream,
+        width=None if stream.isatty() or environ.get("COLUMNS") else _UNBOUNDED,
         force_terminal=coloured or moving,
         color_system=("256" if can.indexed else "standard") if coloured or moving else None,
         no_color=not coloured,
@@ -35,6 +40,15 @@ def terminal_of(stream: TextIO, environ: Mapping[str, str], *, moving: bool = Fa
         legacy_windows=False,
         highlight=False,
     )
+
+
+def print_lines(stream: TextIO, environ: Mapping[str, str], *renderables: RenderableType) -> None:
+    """Print them one below the other, with no blanks at the ends of lines."""
+    terminal = terminal_of(stream, environ)
+    with terminal.capture() as captured:
+        for each in renderables:
+            terminal.print(each)
+    stream.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def print_view(view: View, stream: TextIO, environ: Mapping[str, str]) -> None:
