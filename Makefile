@@ -4,6 +4,7 @@
 # make docs   the documentation site, in dist/docs; warnings are errors. make docs-serve shows it on loopback
 # make repeat the tests of what may go wrong N=20 times in a row; TESTS="..." names others
 # make fuzz   search for inputs that break a parser: TARGET=manifest MINUTES=5; see docs/security.md
+# make notes  what the changelog says of VERSION=0.1.0, for its tag; see docs
 # make check  lint, types, layer rules; make ci runs all that CI runs
 
 PYTHON ?= python3
@@ -62,6 +63,9 @@ reference: $(STAMP)
 
 pictures: $(STAMP)
 	@$(BIN)/python -m docs.pictures.dashboard
+
+notes: $(STAMP)
+	@$(BIN)/python -m docs.generators.notes $(or $(VERSION),$(error say VERSION=, one of the changelog))
 
 image: $(STAMP)
 	@$(BIN)/python -m tests.image
