@@ -51,7 +51,7 @@ class EventStream:
     def __init__(self, context: TaskContext, limit: int) -> None:
         self._context = context
         self._limit = limit
-        self._rest = b""
+        self._rest = bytearray()
         self._lines = 0
         self._result: TaskResult | None = None
 
@@ -61,9 +61,11 @@ class EventStream:
         Raises:
             BadEvent: they are no such events.
         """
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._take(line)
+        first, *others = data.split(b"\n")
+        self._rest += first  # in place: a line that drips in must not be copied with each drop
+        for line in others:
+            self._take(bytes(self._rest))
+            self._rest = bytearray(line)
         if len(self._rest) > self._limit:
             raise BadEvent(f"line {self._lines + 1} of its answer has more than {self._limit:,} bytes")
 
@@ -73,7 +75,7 @@ class EventStream:
         Raises:
             BadEvent: the last line is no event, or none was the result.
         """
-        self._take(self._rest)
+        self._take(bytes(self._rest))
         if self._result is None:
             raise BadEvent("its answer ended before a line with data or error")
         return self._result
