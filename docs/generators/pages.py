@@ -28,6 +28,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     _REFERENCE / "delegate.schema.json": schemas.of_settings,
     _REFERENCE / "status.schema.json": schemas.of_status,
     _PICTURES / "live-view.svg": live_view.picture,
+    _PICTURES / "live-view-task.svg": live_view.picture_of_a_task,
     _PICTURES / "architecture.svg": architecture.picture,
     _PICTURES / "runner-states.svg": runner_states.picture,
     _PICTURES / "task-life.svg": task_life.picture,

@@ -1,7 +1,7 @@
 """Photographs the dashboard as it shows an invented runner: ``make pictures``, which needs Chromium.
 
-Each photograph says in its text "made-from" what it was made from: a digest of the dashboard's files and of this one,
-which says what they are given to show. By that a test knows, without a browser, when one is out of date.
+Each photograph says in its text "made-from" what it was made from: a digest of the dashboard's files and of what
+says what they are given to show. By that a test knows, without a browser, when one is out of date.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from delegate_core.logs import LogLine
-from delegate_core.model import StageStarted, StepEnded, StepReport, StepStarted, Task, TaskResult
+from delegate_core.model import StageStarted, StepEnded, StepStarted, Task, TaskResult
 from delegate_core.runner.snapshot import RunningTask
 from delegate_core.runner.standing import Standing
 from delegate_core.status.activity import Activity
 from delegate_core.status.report import report
+from docs.pictures import samples
 from docs.pictures.live_view import RATES
-from docs.pictures.samples import NOON, snapshot
+from docs.pictures.samples import NOON, PRINTED, STEPS, snapshot
 
 __all__ = ["PHOTOGRAPHS", "digest", "made_from"]
 
@@ -47,13 +48,6 @@ _FILES = {
     "/app.js": ("app.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
 }
-_STEPS = (
-    StepReport(1, "clone", "pending"),
-    StepReport(2, "lint", "pending", detail={"depends_on": ["clone"]}),
-    StepReport(3, "unit-tests", "pending", detail={"depends_on": ["clone"]}),
-    StepReport(4, "build", "pending", detail={"depends_on": ["clone"]}),
-    StepReport(5, "publish", "pending", detail={"depends_on": ["lint", "unit-tests", "build"]}),
-)
 
 
 def digest() -> str:
@@ -61,7 +55,8 @@ def digest() -> str:
     taken = hashlib.sha256()
     for name, _ in _FILES.values():
         taken.update(_file(name))
-    taken.update(Path(__file__).read_bytes())
+    for path in (Path(__file__), Path(samples.__file__)):
+        taken.update(path.read_bytes())
     return taken.hexdigest()
 
 
@@ -138,26 +133,14 @@ def _observed() -> Activity:
     task = Task(id=_ID, type="exec", title="acme/shop#71 default")
     activity.task_claimed(task)
     activity.task_started(task)
-    activity.task_progressed(task, StageStarted(_STEPS))
-    for step in _STEPS[:4]:
+    activity.task_progressed(task, StageStarted(STEPS))
+    for step in STEPS[:4]:
         activity.task_progressed(task, StepStarted(replace(step, status="running", started=NOON - 70)))
-    for step in _STEPS[:2]:
+    for step in STEPS[:2]:
         activity.task_progressed(task, StepEnded(replace(step, status="success", started=NOON - 70, stopped=NOON - 58)))
-    for number, (stream, text) in enumerate(_PRINTED):
+    for number, (stream, text) in enumerate(PRINTED):
         activity.task_logged(task, LogLine(number, NOON - 40 + number, "info", text), stream)
     return activity
-
-
-_PRINTED = (
-    ("build", "+ make -j4"),
-    ("unit-tests", "+ pytest -q"),
-    ("build", "[ 12%] compiling src/store/index.c"),
-    ("unit-tests", "\x1b[32m........................\x1b[0m [ 24%]"),
-    ("build", "[ 38%] compiling src/store/journal.c"),
-    ("unit-tests", "\x1b[32m...........\x1b[31mF\x1b[32m............\x1b[0m [ 48%]"),
-    ("build", "\x1b[33mwarning: unused variable 'old'\x1b[0m"),
-    ("build", "[ 61%] compiling src/cart/total.c"),
-)
 
 
 def _begun(activity: Activity, task: Task, line: str) -> None:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -16,12 +17,12 @@ from delegate_core.console.events import LogEvent, TaskFinished
 from delegate_core.console.look import Look
 from delegate_core.console.palette import NAMED
 from delegate_core.console.render import render
-from delegate_core.console.view import Rates, View
+from delegate_core.console.view import Rates, ShownLine, View
 from delegate_core.runner.snapshot import RunningTask
 from delegate_core.runner.standing import Standing
-from docs.pictures.samples import NOON, snapshot
+from docs.pictures.samples import NOON, PRINTED, STEPS, snapshot
 
-_WIDTH, _HEIGHT = 100, 26
+_WIDTH = 100
 
 _RUNNING = (
     RunningTask("Qm3xT9wLR1uVbK0sYzP5aA", "deploy", 1130.0, 1200.0, "waiting for 2 of 12 replicas", cancelling=False),
@@ -70,21 +71,38 @@ _SNAPSHOT = snapshot(
 
 
 def picture() -> str:
-    """The view as SVG."""
+    """The list of tasks, as SVG."""
+    view = View("harness", _SNAPSHOT, _RECENT, _RECORDS, RATES)
+    return _drawn("live-view", 26, view, Look(keys=True, selected=_RUNNING[1].id))
+
+
+def picture_of_a_task() -> str:
+    """One task with its steps and its log, as SVG."""
+    running = replace(STEPS[2], status="running"), replace(STEPS[3], status="running")
+    steps = (*(replace(step, status="success") for step in STEPS[:2]), *running, STEPS[4])
+    task = RunningTask("71", "exec", 74.0, 3600.0, PRINTED[-1][1], cancelling=False, title="acme/shop#71", steps=steps)
+    log = tuple(ShownLine(number, NOON - 9 + number, *printed) for number, printed in enumerate(_LOG))
+    view = View("drone", snapshot(capacity=4, used=1, running=(task,), claimed=1260), log=log)
+    return _drawn("live-view-task", 15, view, Look(keys=True, page="log", selected=task.id))
+
+
+_LOG = tuple((stream, "info", text) for stream, text in PRINTED)
+
+
+def _drawn(name: str, height: int, view: View, look: Look) -> str:
     console = Console(
         record=True,
         file=io.StringIO(),
         width=_WIDTH,
-        height=_HEIGHT,
+        height=height,
         force_terminal=True,
         color_system="truecolor",
         no_color=False,
         theme=NAMED,
     )
-    view = View("harness", _SNAPSHOT, _RECENT, _RECORDS, RATES)
     with _utc():
-        console.print(render(view, _WIDTH, _HEIGHT, Look(keys=True, selected=_RUNNING[1].id)))
-    svg = console.export_svg(title="delegate run --backend harness", theme=MONOKAI, unique_id="live-view")
+        console.print(render(view, _WIDTH, height, look))
+    svg = console.export_svg(title=f"delegate run --backend {view.backend}", theme=MONOKAI, unique_id=name)
     # Some viewers trim the blanks of a text otherwise, and the columns move.
     svg = svg.replace("<text ", '<text xml:space="preserve" ')
     # The picture loads no font from anywhere: the viewer's own monospace will do.
