@@ -17,7 +17,7 @@ _REASONS = {
     "DRONE_SERVER_": "of the pages that are served only the address can be chosen; the server is DRONE_RPC_HOST",
     "DRONE_ACME_": "the pages are served without a certificate: put a proxy before them",
     "DRONE_TMATE_": "there are no debug sessions; run the pipeline at your own terminal with `delegate exec`",
-    "DRONE_LOG_FILE": "the log goes to the standard output, and to a file by DELEGATE_LOG_FILE",
+    "DRONE_LOG_FILE": "the log goes to the standard output, and to the file of DELEGATE_LOG_FILE and its settings",
     "DRONE_RUNNER_DEVICES": "it never had an effect; name devices in the pipeline",
     "DRONE_DEFER_TAIL_LOG": "the last lines of a step are always waited for",
     "DRONE_FLAG_ENABLE_CARDS": "cards are always passed on",

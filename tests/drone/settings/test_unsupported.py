@@ -13,7 +13,7 @@ from delegate_drone.unsupported import unsupported
         ("DRONE_UI_REALM", "a user and a password"),
         ("DRONE_TMATE_ENABLED", "delegate exec"),
         ("DRONE_ACME_ENABLED", "put a proxy before them"),
-        ("DRONE_LOG_FILE_MAX_AGE", "service manager"),
+        ("DRONE_LOG_FILE_MAX_AGE", "DELEGATE_LOG_FILE"),
         ("DRONE_DEFER_TAIL_LOG", "always waited for"),
         ("DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUME", "did you mean DRONE_FLAG_ALLOW_DOCKER_PLUGIN_VOLUMES?"),
         ("DRONE_RUNNER_DEVICES", "name devices in the pipeline"),
