@@ -26,13 +26,15 @@ _STEPS = [
 ]
 _PIPELINE = {"kind": "pipeline", "type": "exec", "name": "build", "clone": {"disable": True}, "steps": _STEPS}
 
+_KEY = "key-77aa01"
 _HANDLERS = f"""
+import logging
 import os
 from delegate_core import TaskContext, handler
 
 @handler("look")
 async def look(context: TaskContext) -> dict[str, str]:
-    print("{_PLAIN}")
+    logging.getLogger("own").warning("{_KEY} is the key of {_PLAIN}")
     return {{
         "headers": os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", "none"),
         "parent": context.environment()["TRACEPARENT"],
@@ -121,13 +123,12 @@ async def test_a_drone_stage_is_one_trace_of_its_steps_and_calls(tmp_path: Path)
 async def test_a_harness_task_that_fails_says_why_without_its_secret(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(_HANDLERS)
     run = ("run", "--backend", "harness", "--console", "plain", "--handlers", "own.py", "--max-tasks", "2")
-    key = "key-77aa01"
     with collector() as seen:
         async with EmbeddedManager() as manager:
             variables = {
                 **manager_settings(manager),
                 "OTEL_EXPORTER_OTLP_ENDPOINT": seen.url,
-                "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={key}",
+                "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={_KEY}",
                 "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
                 "OTEL_SERVICE_NAME": "builders",
             }
@@ -148,9 +149,10 @@ async def test_a_harness_task_that_fails_says_why_without_its_secret(tmp_path: P
     assert _PLAIN.encode() in sent
     assert _SECRET.encode() not in sent
 
-    assert seen.headers["api-key"] == key
+    assert seen.headers["api-key"] == _KEY
     assert seen.resource["service.name"] == "builders"
-    assert key not in runner.text
+    assert f"****** is the key of {_PLAIN}" in runner.text
+    assert _KEY not in runner.text
     look = seen.span("look")
     assert looked.outcome is not None
     assert looked.outcome.result is not None
