@@ -43,10 +43,13 @@ class Reasons(logging.Handler):
         """Nothing is to be said any more."""
 
     def take_over(self) -> None:
-        """Take them from here on. The library's loggers are those of the whole process."""
+        """Take them from here on. The library's loggers are those of the whole process.
+
+        Where the operator wants to know more than warnings, all of it goes on to the runner's log too.
+        """
         library = logging.getLogger(_LIBRARY)
         library.addHandler(self)
-        library.propagate = False
+        library.propagate = library.isEnabledFor(logging.INFO)
 
     def hand_back(self) -> None:
         """Let them go where they went before."""

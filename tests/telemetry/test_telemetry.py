@@ -73,6 +73,17 @@ async def test_a_collector_that_refuses_is_told_of_once_and_once_more_when_it_ta
     assert all(record.exc_info is None for record in caplog.records)
 
 
+async def test_all_that_the_library_says_is_shown_to_who_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "opentelemetry"), collector() as seen:
+        seen.status = 401
+        async with traced(seen, monkeypatch) as tracing:
+            call(tracing)
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("opentelemetry.")]
+    assert "Failed to export spans batch code: 401, reason: Unauthorized" in said
+
+
 async def test_nobody_at_the_collectors_address_is_said_shortly_and_keeps_nobody_long(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
