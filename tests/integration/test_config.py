@@ -144,7 +144,7 @@ async def test_the_file_to_begin_with_is_good_once_what_it_calls_required_is_giv
     assert file.stat().st_mode & 0o777 == 0o600
     text = file.read_text()
     required = re.findall(r"^# Required: (?:.+\n# )+(\w+) =", text, re.MULTILINE)
-    assert required == {"drone": ["server", "secret_file"], "harness": ["endpoint", "account_id"]}[backend]
+    assert required == list(_FILLED[backend])
     (delegate.folder / "secret.txt").write_text("0" * 32)
     for name, value in _FILLED[backend].items():
         text = re.sub(rf"^# {name} =.*$", f"{name} = {value}", text, flags=re.MULTILINE)
@@ -218,7 +218,14 @@ async def test_mistakes_of_the_runner_and_of_its_backend_are_named_at_once_with_
     assert ended.code == 2
     assert "did you mean live?" in ended.err
     assert "endpiont (delegate.toml line 3 [harness]): there is no such setting: did you mean endpoint?" in ended.err
-    assert "account_id: missing" in ended.err
+    assert "endpoint: missing" not in ended.err
+    (delegate.folder / "delegate.toml").write_text("")
+    bare = await delegate("config", "check", "--backend", "harness")
+    assert [line.split(": missing")[0] for line in bare.err.splitlines()] == [
+        "delegate: account_id",
+        "account_secret",
+        "endpoint",
+    ]
 
 
 async def test_a_table_that_nothing_reads_is_a_warning_and_a_backend_that_is_misspelled_is_named(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from delegate_core.settings import Environment, PositiveDuration, Settings, UserPath
@@ -37,8 +37,8 @@ class HarnessSettings(Settings):
         "poll_interval": Environment("DLITE_POLL_INTERVAL_MILLISECS", unit="ms"),
     }
 
-    endpoint: Annotated[str, _ENDPOINT]
-    account_id: Annotated[str, Environment("DRONE_DELEGATE_ACCOUNT_ID", "DLITE_ACCOUNT_ID"), Field(min_length=1)]
+    endpoint: Annotated[str, _ENDPOINT] = ""
+    account_id: Annotated[str, Environment("DRONE_DELEGATE_ACCOUNT_ID", "DLITE_ACCOUNT_ID")] = ""
     account_secret: Annotated[
         SecretStr | None, Environment("DRONE_DELEGATE_ACCOUNT_SECRET", "DLITE_ACCOUNT_SECRET")
     ] = None
@@ -49,10 +49,27 @@ class HarnessSettings(Settings):
     log_url: Annotated[str | None, Environment("LOG_STREAMING_SERVICE_URL")] = None
 
     @model_validator(mode="after")
-    def _proof(self) -> Self:
-        given = [value for value in (self.account_secret, self.token, self.token_file) if value]
-        if len(given) != 1:
-            raise ValueError(
-                "give exactly one of --account-secret-file (or DELEGATE_ACCOUNT_SECRET), DELEGATE_TOKEN, --token-file"
-            )
+    def _complete(self) -> Self:
+        problems = [*self._where(), *self._proof()]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
+
+    def _where(self) -> Iterator[str]:
+        """Not by fields without a default: then all that is missing is told at once, the proof too."""
+        if not self.endpoint:
+            yield _missing("endpoint", "--endpoint, DELEGATE_ENDPOINT")
+        if not self.account_id:
+            yield _missing("account_id", "--account-id, DELEGATE_ACCOUNT_ID")
+
+    def _proof(self) -> Iterator[str]:
+        given = [value for value in (self.account_secret, self.token, self.token_file) if value]
+        ways = "exactly one of --account-secret-file (or DELEGATE_ACCOUNT_SECRET), DELEGATE_TOKEN, --token-file"
+        if not given:
+            yield f"account_secret: missing: give {ways}"
+        elif len(given) > 1:
+            yield f"give {ways}"
+
+
+def _missing(name: str, ways: str) -> str:
+    return f"{name}: missing: give {ways}, or {name} in [harness] of the settings file"
