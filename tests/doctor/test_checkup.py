@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from delegate_core.cli.checkup import Checkup
 from delegate_core.cli.doctor.patient import Patient
@@ -16,6 +18,8 @@ from delegate_core.console.notices import notices
 from delegate_core.console.view import View
 from delegate_core.runner import Runner
 from delegate_harness.manager import EmbeddedManager
+from tests.doctor.test_ways import certified
+from tests.http.server import answering, reply, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +33,9 @@ class Clock:
         return time.time() + self.ahead
 
 
-def checkup_of(environ: Mapping[str, str], folder: Path) -> tuple[Runner, Checkup]:
+def checkup_of(environ: Mapping[str, str], folder: Path, settings: str = "") -> tuple[Runner, Checkup]:
     file = folder / "delegate.toml"
-    file.write_text(f'status = "off"\ntransport = "httpx"\nstate_dir = "{folder / "state"}"\n')
+    file.write_text(f'status = "off"\ntransport = "httpx"\nstate_dir = "{folder / "state"}"\n{settings}')
     loaded = load_all(file, {"backend": "harness"}, environ)
     runner = make_runner(loaded)
     return runner, Checkup(lambda: Patient(environ, 20.0, loaded, runner=runner))
@@ -56,3 +60,20 @@ async def test_a_clock_that_has_gone_wrong_is_told_with_its_cure_until_it_is_rig
         clock.ahead = 0.0
         await checkup.look()
         assert runner.snapshot().advice == ()
+
+
+async def test_a_certificate_that_ends_soon_is_told_while_the_runner_runs(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    ends = datetime.now(UTC) + timedelta(days=3)
+    async with serving(answering(reply(b"{}")), certified(authority, "127.0.0.1", ends)) as server:
+        environ = {
+            "DELEGATE_ENDPOINT": f"https://127.0.0.1:{server.port}",
+            "DELEGATE_ACCOUNT_ID": "invented",
+            "DELEGATE_ACCOUNT_SECRET": "0" * 32,
+        }
+        runner, checkup = checkup_of(environ, tmp_path, f'ca_files = ["{tmp_path / "authority.pem"}"]\n')
+        await checkup.look()
+    (advice,) = [one for one in runner.snapshot().advice if one.about.endswith("TLS")]
+    assert f"valid until {ends:%Y-%m-%d}" in advice.text
+    assert advice.cure == "have the server's certificate renewed"
