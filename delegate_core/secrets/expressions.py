@@ -12,13 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from delegate_core.model import JsonValue
 from delegate_core.secrets.errors import ExpressionError
 from delegate_core.secrets.grammar import Call, Part, Reference, parse_text
 
 __all__ = ["Resolved", "Template", "parse"]
+
+_MOST_MADE: Final = 512 * 1024
+"""Characters that all functions of one data may make. A chain of them doubles its text with each, and whatever is made
+of a secret is searched for in all that the task prints."""
+
+_MOST_PUT_IN: Final = 8 * 1024 * 1024
+"""Characters that all secrets put into one data may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,8 @@ class Template:
         """The data with these secrets put in.
 
         Raises:
-            ExpressionError: a function cannot take its text; names the function and its place.
+            ExpressionError: a function cannot take its text, names the function and its place; or the expressions make
+                more than anybody needs.
             KeyError: a secret is missing from `values`.
         """
         filling = _Filling(values)
@@ -132,6 +140,7 @@ class _Filling:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
+        self._put_in = self._made = 0
         self.derived: list[str] = []
 
     def json(self, value: Any) -> Any:
@@ -160,7 +169,11 @@ class _Filling:
             case str():
                 return part, False
             case Reference(identity):
-                return self._values[identity], True
+                value = self._values[identity]
+                self._put_in += len(value)
+                if self._put_in > _MOST_PUT_IN:
+                    raise ExpressionError(f"{path}: the secrets put in have more than {_MOST_PUT_IN:,} characters")
+                return value, True
             case Call():
                 return self._call(part, path)
 
@@ -171,6 +184,10 @@ class _Filling:
                 text = function.call(text)
             except ValueError as error:
                 raise ExpressionError(f"{path}, column {function.column}: {function.name}: {error}") from None
+            self._made += len(text)
+            if self._made > _MOST_MADE:
+                where = f"{path}, column {function.column}"
+                raise ExpressionError(f"{where}: the functions make more than {_MOST_MADE:,} characters")
             if secret and text:
                 self.derived.append(text)
         return text, secret

@@ -7,9 +7,11 @@ import json
 import socket
 import stat
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from delegate_core.control import Order, ask
@@ -120,13 +122,24 @@ async def test_a_runner_that_has_no_descriptor_left_for_a_caller_lives_and_hears
             await runner.said("running")
             folder = state_folder(delegate)
             with ExitStack() as held:
-                for _ in range(80):
-                    held.enter_context(socket.create_connection(_status_of(folder)))
-                waiting = held.enter_context(socket.socket(socket.AF_UNIX))
-                waiting.connect(str(_short(folder)))
-                await runner.said("no orders can be taken for now: Too many open files")
-            assert ask(folder, Order(do="status")).state == "running"
+                async with anyio.create_task_group() as group:
+                    group.start_soon(_call_again_and_again, folder, held)
+                    await runner.said("no orders can be taken for now: Too many open files")
+                    group.cancel_scope.cancel()
+            answer = await anyio.to_thread.run_sync(ask, folder, Order(do="status"))
+            assert answer.state == "running"
             runner.kill()
+
+
+async def _call_again_and_again(folder: Path, held: ExitStack) -> None:
+    """Hold ever more connections to the status and to the socket for orders; those that it closes are opened anew."""
+    while True:
+        for family, address in [(socket.AF_INET, _status_of(folder))] * 10 + [(socket.AF_UNIX, _short(folder))]:
+            connection = held.enter_context(socket.socket(family))
+            connection.setblocking(False)
+            with suppress(BlockingIOError):
+                connection.connect(address)
+        await anyio.sleep(0.1)
 
 
 def _status_of(folder: Path) -> tuple[str, int]:

@@ -164,3 +164,17 @@ def test_data_without_expressions_comes_back_equal(data: JsonValue) -> None:
         assert parse(data).resolve({}).data == data
     except ExpressionError:
         pytest.fail("no function is named here, so nothing can be wrong")
+
+
+@pytest.mark.parametrize("name", ["getAsBase64", "jsonEscape"])
+def test_a_chain_of_functions_that_doubles_its_text_each_time_is_refused(name: str) -> None:
+    """A few hundred characters of data would take all memory there is."""
+    template = parse({"a": f'<{{ "%/\\\\" {f"| {name} " * 200}}}>'})
+    with pytest.raises(ExpressionError, match=r"^data\.a, column \d+: the functions make more than"):
+        template.resolve({})
+
+
+def test_a_secret_that_is_named_without_end_is_refused() -> None:
+    template = parse({"a": "${{secrets.key}}" * 10_000})
+    with pytest.raises(ExpressionError, match="the secrets put in have more than"):
+        template.resolve({"key": "x" * 10_000})
