@@ -55,11 +55,18 @@ class HostWatch:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._slots = core.slots
+        self._asked = anyio.Event()
+
+    def look_soon(self) -> None:
+        """Look now and not in a while: a threshold has changed."""
+        self._asked.set()
 
     async def keep(self) -> None:
         """Look for ever. Error handling: what cannot be measured holds nothing."""
         while True:
-            await anyio.sleep(_EVERY)
+            with anyio.move_on_after(_EVERY):
+                await self._asked.wait()
+            self._asked = anyio.Event()
             await self.look()
 
     async def look(self) -> None:

@@ -137,6 +137,7 @@ class Runner:
         self._core: Core | None = None
         self._intake: Intake | None = None
         self._connection: Connection | None = None
+        self._host: HostWatch | None = None
         self._outbox: Outbox | None = None
 
     def _advise_of_masks(self) -> None:
@@ -215,6 +216,8 @@ class Runner:
             self._core.settings, self._core.handlers, self._core.masks = settings, registry, masks
             if self._connection is not None and announced != (registry.types(), capacity, settings.tags):
                 self._connection.announce(self._registration(self._core))
+        if self._host is not None:
+            self._host.look_soon()
         return changes
 
     def pause(self, reason: str = "paused by the operator") -> None:
@@ -376,7 +379,7 @@ class Runner:
         session = await self._first_session(connection)
         if session is None:
             return
-        host = HostWatch(core)
+        host = self._host = HostWatch(core)
         await host.look()
         async with anyio.create_task_group() as loops:
             recovery = Recovery(core, intake)
