@@ -227,6 +227,13 @@ def test_merges_that_multiply_are_refused() -> None:
     assert codes(load_manifest("\n".join(lines))) == ["too-large"]
 
 
+def test_aliases_of_a_long_text_are_bounded_by_what_they_stand_for() -> None:
+    few, many = (f"a: &a {'x' * 10_000}\nb: &b [*a, *a]\nc: [{', '.join(['*b'] * times)}]\n" for times in (10, 1000))
+
+    assert "too-large" not in codes(load_manifest(few))
+    assert codes(load_manifest(many)) == ["too-large"]
+
+
 @pytest.mark.parametrize("text", ["[" * 5000, "- " * 5000, "a: &a [*a]", "{" * 5000 + "}" * 5000])
 def test_depth_is_bounded(text: str) -> None:
     assert load_manifest(text).errors

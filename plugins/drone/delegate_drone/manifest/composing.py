@@ -20,6 +20,9 @@ _DEEPEST = 100
 _LARGEST = 100_000
 """Nodes that aliases may stand for in one document. A chain of ten anchors, each used ten times, would be 10^10."""
 
+_MOST_TEXT = 8 << 20
+"""Characters that aliases may stand for in one document: a long text costs little to name a thousand times."""
+
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -28,6 +31,7 @@ class _Anchored:
     node: Node
     size: int
     height: int
+    length: int
 
 
 class _Unusable(yaml.YAMLError):
@@ -52,6 +56,8 @@ class Composer:
         self._anchors: dict[str, _Anchored] = {}
         self._size = 0
         self._from_aliases = 0
+        self._length = 0
+        self._text_from_aliases = 0
 
     def compose(self, events: Iterable[yaml.Event]) -> Node | None:
         """The root of the document, None where an error was reported.
@@ -77,12 +83,12 @@ class Composer:
             return self._alias(event, depth)
         if depth >= _DEEPEST:
             self._fail("too-deep", self._mark(event), f"more than {_DEEPEST} levels of lists and maps")
-        before = self._size
+        before, length = self._size, self._length
         self._size += 1
         node, height = self._content(event, stream, depth)
         anchor = getattr(event, "anchor", None)
         if anchor is not None:
-            self._anchors[anchor] = _Anchored(node, self._size - before, height)
+            self._anchors[anchor] = _Anchored(node, self._size - before, height, self._length - length)
         return node, height
 
     def _content(self, event: yaml.Event, stream: Iterator[yaml.Event], depth: int) -> tuple[Node, int]:
@@ -106,6 +112,7 @@ class Composer:
         end = event.end_mark.index if event.end_mark else start
         tag = getattr(event, "tag", None)
         text = self._shield.show(str(getattr(event, "value", "")))
+        self._length += len(text)
         plain = getattr(event, "style", None) in {None, ""}
         return Scalar(text, plain, tag, self._mark(event), source=self._text[start:end])
 
@@ -121,6 +128,10 @@ class Composer:
         self._from_aliases += anchored.size
         if self._from_aliases > _LARGEST:
             self._fail("too-large", mark, f"aliases of this document stand for more than {_LARGEST} values")
+        self._length += anchored.length
+        self._text_from_aliases += anchored.length
+        if self._text_from_aliases > _MOST_TEXT:
+            self._fail("too-large", mark, f"aliases of this document stand for more than {_MOST_TEXT} characters")
         return anchored.node, anchored.height
 
     def _mapping(self, pairs: list[tuple[Node, Node]], mark: Mark) -> Mapping:
