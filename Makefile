@@ -102,7 +102,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url
 
 lock:
 	$(LOCK) --no-emit-package delegate-core --group dev --extra otel $(PROJECTS) --output-file requirements/dev.txt
-	$(LOCK) --no-emit-package delegate-core $(PROJECTS) --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) --no-emit-package delegate-core --extra otel $(PROJECTS) --constraint requirements/dev.txt --output-file requirements/run.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
 	$(LOCK) --group pyproject.toml:fuzz --output-file requirements/fuzz.txt
