@@ -42,7 +42,7 @@ def told(state: Path, code: str) -> list[dict[str, Any]]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     ended = subprocess.run(
         [sys.executable, "-c", text, str(state)],
-        env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        env=environment, capture_output=True, text=True, timeout=3 * PATIENCE, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     return [json.loads(line) for line in ended.stdout.splitlines()]
