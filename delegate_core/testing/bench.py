@@ -21,7 +21,7 @@ from delegate_core.settings import RunnerSettings, Settings
 
 __all__ = ["PATIENCE", "Bench", "Seen", "Started"]
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 """Seconds after which a wait of a test fails. Much more than anything takes, so that a busy machine fails nothing."""
 
 T = TypeVar("T")
