@@ -12,6 +12,7 @@ from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Line, Su
 from tests.harness.handlers import Talker
 from tests.harness.runners import entries, eventually, running
 from tests.harness.scripted import ScriptedManager, event, package
+from tests.http.server import always, reply, serving
 
 pytestmark = pytest.mark.anyio
 KEYED = {"stage": "build", "step": "one"}
@@ -264,6 +265,21 @@ async def test_a_task_that_names_its_log_service_is_logged_there(scripted: Scrip
         await scripted.seen("log-close")
     assert scripted.named("blob-put")[0].headers["x-harness-token"] == "of-the-data"
     assert not scripted.named("blob-link")
+
+
+async def test_the_managers_token_does_not_go_to_an_address_that_a_tasks_data_names(
+    scripted: ScriptedManager, tmp_path: Path
+) -> None:
+    """Whoever writes the task chooses its data, and the token opens the logs of the whole account."""
+    async with serving(always(reply())) as elsewhere:
+        data = {"log_key": "k", "log_config": {"url": elsewhere.url}}
+        scripted.lists(event("t1"))
+        scripted.on("acquire", lambda call: (200, package(call, data=data, logging={"token": "of-the-task"})))
+        async with running(scripted, tmp_path, {"fib": talk}, backend={"log_url": f"{scripted.url}/logs/"}):
+            opened = await scripted.seen("log-open")
+            await scripted.seen("result")
+        assert opened.headers["x-harness-token"] == "of-the-task"
+        assert elsewhere.connections == []
 
 
 async def test_no_token_goes_to_the_upload_link(scripted: ScriptedManager, tmp_path: Path) -> None:

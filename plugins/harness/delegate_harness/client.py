@@ -20,7 +20,7 @@ from delegate_harness.auth import Tokens
 from delegate_harness.package import PackageError, read_package
 from delegate_harness.wire import AcquiredTask, ErrorReply, HeartbeatReply, Message, RegisterReply, TaskEvents
 
-__all__ = ["ManagerClient", "ManagerFault", "encode", "parse_endpoint"]
+__all__ = ["ManagerClient", "ManagerFault", "encode", "parse_endpoint", "printable"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -247,7 +247,7 @@ class ManagerClient:
             return self._refused_token(where, _codes(reply), renewed=renewed)
         messages = "; ".join(message.message for message in _messages(reply) if message.message)
         # Nothing that a server echoes may carry our token on, or act on a terminal.
-        messages = _printable(_TOKEN.sub("***", messages)[:_SHOWN])
+        messages = printable(_TOKEN.sub("***", messages)[:_SHOWN])
         text = f"{where} answered {reply.status}{': ' + messages if messages else _kind(reply)}"
         if reply.status in _NOT_NOW:
             return Retry(text, _retry_after(reply))
@@ -313,7 +313,8 @@ def _messages(reply: Reply) -> list[Message]:
         return []
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """In one line, without what acts on a terminal."""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 

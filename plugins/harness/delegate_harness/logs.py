@@ -16,6 +16,7 @@ from delegate_core.http import Reply, Transport, TransportError, operation
 from delegate_core.logs import LogLine, LogSink, Spool, Stored
 from delegate_core.model import Task
 from delegate_harness.claiming import HarnessTask
+from delegate_harness.client import printable
 from delegate_harness.logtarget import LogTarget
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ _LONGEST_LINE = 25_000
 """Bytes of a line of the live stream: the service cuts what is a little longer."""
 
 _CUT = " [cut; the stored log has all of it]"
+
+_NOTHING = "\0"
+"""What no text of a service has, in place of an empty token."""
 
 _FORGOTTEN = "not found"
 """In the text of the 400 for a stream that the service does not know."""
@@ -125,7 +129,7 @@ class LogService:
     def _check(self, reply: Reply, where: str) -> Reply:
         """The reply, unless it is an error. Only the service's own words are quoted, and never our token."""
         if not 200 <= reply.status < 300:
-            words = _error_text(reply).replace(self._headers["X-Harness-Token"] or "\0", "***")
+            words = _error_text(reply, self._headers["X-Harness-Token"])
             raise LogServiceFault(f"the log service ({where}) answered {reply.status}{words}", reply.status)
         return reply
 
@@ -167,13 +171,13 @@ class ServiceSink:
             _log.debug("the stream %s could not be closed: %s", self._key, error)
 
 
-def _error_text(reply: Reply) -> str:
+def _error_text(reply: Reply, token: str) -> str:
     try:
         found = reply.json()
     except TransportError:
         return ""
     text = found.get("error_msg") if isinstance(found, dict) else None
-    return f": {text[:200]}" if isinstance(text, str) else ""
+    return f": {printable(text.replace(token or _NOTHING, '***')[:200])}" if isinstance(text, str) else ""
 
 
 def _blob(spool: Spool) -> bytes:

@@ -35,6 +35,9 @@ def target_of(acquired: AcquiredTask) -> LogTarget:
 
     The key of most tasks is their abstractions in order, ``name:value`` joined by slashes. CI tasks (the Go client's
     step requests) have ``log_key`` and ``log_config`` with url, token and indirect_upload in their data instead.
+
+    Whoever writes a task chooses its data. So an address there counts only with a token of its own: the manager's,
+    which opens the logs of the whole account, must not go to it.
     """
     config: Mapping[str, Any] = {}
     key = "/".join(f"{name}:{value}" for name, value in acquired.logging.abstractions.items())
@@ -43,9 +46,10 @@ def target_of(acquired: AcquiredTask) -> LogTarget:
             config = place["log_config"]
         if isinstance(place.get("log_key"), str):
             key = place["log_key"] or key
+    own = _text(config, "token")
     return LogTarget(
-        url=_text(config, "url"),
-        token=SecretStr(_text(config, "token") or acquired.logging.token),
+        url=_text(config, "url") if own else "",
+        token=SecretStr(own or acquired.logging.token),
         key=key,
         indirect=config.get("indirect_upload") is True,
     )
