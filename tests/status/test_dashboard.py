@@ -160,7 +160,10 @@ async def test_maintenance_begins_and_ends_by_keyboard_and_says_by_whom_and_why(
 
 
 async def test_settings_are_shown_with_their_origins_and_defaults_on_demand(tmp_path: Path) -> None:
-    async with observed(tmp_path) as it, opened(it) as page:
+    (tmp_path / "masks").write_text("ab\n")
+    async with observed(tmp_path, mask_file=tmp_path / "masks") as it, opened(it) as page:
+        # What somebody should see to stands on every page.
+        await expect(page.locator("#alert")).to_contain_text("mask file: a secret of 2 characters is too short to mask")
         await page.locator("#to-settings").focus()
         await page.keyboard.press("Enter")
         await expect(page.locator("#settings-title")).to_be_focused()

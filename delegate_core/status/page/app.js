@@ -100,7 +100,9 @@ function show(next) {
   badge.title = next.standing.since === null ? "" : `for ${duration(next.standing.since)}`;
   badge.className = `badge ${tone(word) === "good" && !next.ready ? "bad" : tone(word)}`;
   const away = ["offline", "unauthorized"].includes(word) ? next.standing.reason : "";
-  const alert = next.ready ? away || next.slots.holds.join("; ") : next.ready_reason;
+  const urgent = next.ready ? away || next.slots.holds.join("; ") : next.ready_reason;
+  const advice = next.runner.advice.map((one) => `${one.about}: ${one.text}: ${one.cure}`);
+  const alert = [urgent, ...advice].filter(Boolean).join(" · ");
   if ($("alert").textContent !== alert) $("alert").textContent = alert;
   $("alert").hidden = !alert;
   const open = ["running", "paused"].includes(next.runner.state);
