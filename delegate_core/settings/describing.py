@@ -48,10 +48,17 @@ def written(value: Any) -> str:  # noqa: C901, PLR0911 - a case for each kind of
             return f"{{ {pairs} }}" if pairs else "{}"
         case BaseModel():
             return written(dict(value))
+        case ((str(), str()), *_) if all(_is_pair(each) for each in value):
+            return written(dict(value))
         case list() | tuple() | set() | frozenset():
             return f"[{', '.join(written(each) for each in value)}]"
         case _:
             return json.dumps(str(value), ensure_ascii=False)
+
+
+def _is_pair(value: Any) -> bool:
+    """A name and its value, of a setting that is a table in the file and keeps its order."""
+    return isinstance(value, tuple) and [type(part) for part in value] == [str, str]
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ async def test_each_setting_is_shown_with_its_value_and_origin_and_no_secret(del
     assert tables["drone"]["server"] == {"value": '"drone.example"', "from": "DRONE_RPC_HOST"}
     assert tables["drone"]["secret"] == {"value": '"******"', "from": "DRONE_RPC_SECRET"}
     assert tables["drone"]["environment"] == {"value": '"******"', "from": "DRONE_RUNNER_ENVIRON"}
-    assert tables["drone"]["labels"] == {"value": '[["disk", "ssd"]]', "from": "delegate.toml line 4 [drone]"}
+    assert tables["drone"]["labels"] == {"value": '{ disk = "ssd" }', "from": "delegate.toml line 4 [drone]"}
     assert "canary" not in shown.out
 
 
