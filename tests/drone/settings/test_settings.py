@@ -34,7 +34,7 @@ def complaints(environ: Mapping[str, str], **flags: Any) -> str:
 
 def test_without_server_and_secret_the_error_says_how_to_give_them() -> None:
     text = complaints({"DRONE_RPC_HOST": "", "DRONE_RPC_SECRET": ""})
-    server, secret = text.splitlines()
+    secret, server = text.splitlines()
     assert server.startswith("server: missing: give --server, DELEGATE_SERVER or DRONE_RPC_HOST")
     assert secret.startswith("secret: missing: give --secret-file, DELEGATE_SECRET or DRONE_RPC_SECRET")
 
@@ -188,9 +188,9 @@ def test_an_extension_needs_address_and_token() -> None:
     }
     lines = complaints(environ).splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
+        "env_plugin_endpoint",
         "secret_plugin_endpoint",
         "secret_plugin_token",
-        "env_plugin_endpoint",
     ]
     assert not any("hidden" in line for line in lines)
 
