@@ -38,6 +38,11 @@ _HTML: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028
 _IN_DOUBLE_QUOTES: Final = re.compile(r'["$`\\]')
 _UNQUOTED: Final = re.compile(r"""^[~#]|[ \t"'`$&*(),;<>?!\[\]{}|^\\]""")
 
+_UNQUOTED_IN_ZSH: Final = re.compile(r"""^[~=]|[ "#$&'()*;<>?\[\\\]^`{|}]""")
+"""The same of zsh, which takes others for special."""
+
+_NAMED_IN_ZSH: Final = dict(zip("\a\b\t\n\v\f\r", "abtnvfr", strict=True))
+
 _ANSI_C: Final = str.maketrans(
     {chr(code): f"\\{code:03o}" for code in (*range(32), 127)}
     | dict(zip("\a\b\t\n\v\f\r\x1b\\'", (f"\\{mark}" for mark in "abtnvfrE\\'"), strict=True))
@@ -120,6 +125,12 @@ def shell_quoted(value: str) -> Iterator[str]:
         yield _UNQUOTED.sub(r"\\\g<0>", text)
         yield text.translate(_ANSI_C)
         yield "".join(map(_octal, text.translate(_ANSI_C)))
+        zsh = "".join(map(_alone_in_zsh, _UNQUOTED_IN_ZSH.sub(r"\\\g<0>", text)))
+        yield zsh
+        yield "".join(map(_bytes_in_zsh, zsh))
+        zsh = "".join(map(_caret_in_zsh, text))
+        yield zsh
+        yield "".join(map(_meta_in_zsh, zsh))
 
 
 FORMS: Final[tuple[Form, ...]] = (
@@ -143,6 +154,37 @@ def patterns(value: str, forms: Iterable[Form] = FORMS) -> frozenset[bytes]:
 def _octal(character: str) -> str:
     """A character as bash writes it where the locale has no UTF-8."""
     return character if character.isascii() else "".join(f"\\{byte:03o}" for byte in _encode(character))
+
+
+def _alone_in_zsh(character: str) -> str:
+    """A character as `printf %q` of zsh writes it: control characters between quotes of their own."""
+    if character.isprintable() or ord(character) > 127:
+        return character
+    return f"$'\\{_NAMED_IN_ZSH.get(character) or f'{ord(character):03o}'}'"
+
+
+def _bytes_in_zsh(character: str) -> str:
+    """The same where the locale has no UTF-8: what is not ASCII too, byte by byte."""
+    return character if character.isascii() else "".join(f"$'\\{byte:03o}'" for byte in _encode(character))
+
+
+def _caret_in_zsh(character: str) -> str:
+    """A character between `$'` and `'`, as zsh's `set -x` and `export -p` write it."""
+    return f"\\{character}" if character in "\\'" else _caret(character)
+
+
+def _caret(character: str) -> str:
+    if character in "\t\n":
+        return f"\\{_NAMED_IN_ZSH[character]}"
+    code = ord(character)
+    return f"\\C-{chr(code ^ 64)}" if code < 32 or code == 127 else character
+
+
+def _meta_in_zsh(character: str) -> str:
+    """The same where the locale has no UTF-8."""
+    if character.isascii():
+        return character
+    return "".join(f"\\M-{_caret(chr(byte - 128))}" for byte in _encode(character))
 
 
 def _seeds(value: str) -> set[str]:
