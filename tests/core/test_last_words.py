@@ -98,7 +98,7 @@ async def test_the_command_hides_what_a_server_echoes_and_leaves_the_terminal_al
     manager.on("register", (400, {"responseMessages": [{"code": "X", "message": said}]}))
     async with manager.serve() as url:
         settings = {"DELEGATE_ENDPOINT": url, "DELEGATE_ACCOUNT_ID": "a", "DELEGATE_ACCOUNT_SECRET": ACCOUNT_SECRET}
-        ended = await Command(tmp_path)("run", "--backend", "harness", "--register-timeout", "0.5s", **settings)
+        ended = await Command(tmp_path)("run", "--backend", "harness", "--register-timeout", "3s", **settings)
     assert ended.code == 5
     assert re.search(r"^delegate: .*refused \*\*\*\*\*\* \]52", ended.err, re.MULTILINE), ended.err
     assert ACCOUNT_SECRET not in ended.out + ended.err
