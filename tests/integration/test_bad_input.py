@@ -200,7 +200,7 @@ CASES = {
     ),
     "a task file that is not JSON": Case(lambda run: submitted(run, '{"type": '), 2, ("line 1", "not JSON")),
     "a task file with a wrong field": Case(lambda run: submitted(run, '{"typ": "x"}'), 2, ("typ", "the fields are")),
-    "a command without a development server": Case(lambda run: run("status"), 1, ("delegate dev",)),
+    "a command without a development server": Case(lambda run: run("cancel", "1"), 1, ("delegate dev",)),
     "a port that is none": Case(lambda run: run("dev", "--no-runner", "--port", "99999"), 2, ("--port", "65535")),
     "a task file that is not there": Case(lambda run: run("submit", "none.json"), 2, ("none.json",)),
 }
