@@ -138,6 +138,8 @@ class _Load:
     warnings: list[str] = field(default_factory=list)
     faulty: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
+    misspelled: set[str] = field(default_factory=set)
+    """Settings that were meant by a key that is none: to call them missing too would not help."""
 
     def reject_unknown(self, content: FileTable, *, top: bool) -> None:
         """Note each key of the file that is no setting. At the top level, a table may be some backend's."""
@@ -149,6 +151,7 @@ class _Load:
             if meant or not foreign:
                 cure = f"did you mean {meant}?" if meant else "remove it"
                 self.problems.append(Problem("", f"{key} ({content.origins[key]}): there is no such setting: {cure}"))
+                self.misspelled.add(meant or "")
 
     def _answer(self, source: Source) -> Callable[[str], Any | None]:
         """What a source has for a field; a secret goes before the name of its file."""
@@ -208,6 +211,8 @@ class _Load:
         for line in _hidden(_message(error), secrets).splitlines():
             name, found, _ = line.partition(": ")
             about = name if found and name in self.settings else ""
+            if about in self.misspelled and line.startswith(f"{about}: missing"):
+                continue
             if about not in self.unread and (about or not self.unread):
                 yield Problem(about, line)
 
