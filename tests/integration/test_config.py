@@ -218,7 +218,7 @@ async def test_mistakes_of_the_runner_and_of_its_backend_are_named_at_once_with_
     assert ended.code == 2
     assert "did you mean live?" in ended.err
     assert "endpiont (delegate.toml line 3 [harness]): there is no such setting: did you mean endpoint?" in ended.err
-    assert "endpoint: missing" not in ended.err
+    assert "account_id: missing" in ended.err
     (delegate.folder / "delegate.toml").write_text("")
     bare = await delegate("config", "check", "--backend", "harness")
     assert [line.split(": missing")[0] for line in bare.err.splitlines()] == [
