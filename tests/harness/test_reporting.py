@@ -43,14 +43,14 @@ async def test_a_failure_is_reported_in_the_form_that_the_task_asks_for(
 
 async def test_a_time_out_comes_before_the_managers_own(manager: EmbeddedManager, tmp_path: Path) -> None:
     async with running(manager, tmp_path, {"fib": endless}):
-        legacy = manager.submit(Submission("fib", timeout_ms=1000))
-        runner = manager.submit(Submission("fib", timeout_ms=1000, runner_response=True))
+        legacy = manager.submit(Submission("fib", timeout_ms=4000))
+        runner = manager.submit(Submission("fib", timeout_ms=4000, runner_response=True))
         first, second = await manager.wait_finished(legacy), await manager.wait_finished(runner)
     assert first.outcome is not None
     assert first.outcome.verdict is Verdict.FAILED
     assert first.outcome.result is not None
-    assert first.outcome.result.data["error_message"] == "timed out after 0.9s"
-    assert outcome(second) == (Verdict.TIMED_OUT, "TIMEOUT", "timed out after 0.9s")
+    assert first.outcome.result.data["error_message"] == "timed out after 3.6s"
+    assert outcome(second) == (Verdict.TIMED_OUT, "TIMEOUT", "timed out after 3.6s")
 
 
 async def test_a_task_without_a_timeout_gets_the_settings_own(scripted: ScriptedManager, tmp_path: Path) -> None:
