@@ -184,5 +184,5 @@ class AnyLoss(RuleBasedStateMachine):
 
 TestAnyLoss = pytest.mark.timeout(120)(AnyLoss.TestCase)
 TestAnyLoss.settings = settings(
-    max_examples=100, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
