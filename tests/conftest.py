@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 
 # How long an example takes is the machine's business.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("ci"), max_examples=60)
 settings.load_profile("unhurried")
 
 
