@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+from anyio._backends._asyncio import WorkerThread
+
 __all__ = ["VirtualTimeLoop"]
 
 _MOMENT = 0.002
@@ -54,9 +56,11 @@ class _Jumping(selectors.DefaultSelector):
 
 
 def _threads_at_work() -> bool:
-    """Whether one of anyio's threads does not just wait for work."""
-    frames = sys._current_frames()
-    workers = (each for each in threading.enumerate() if each.name.startswith("AnyIO worker thread"))
+    """Whether one of anyio's threads does not just wait for work: one that has not picked up its work yet does not."""
+    workers = [each for each in threading.enumerate() if isinstance(each, WorkerThread)]
+    if any(not each.queue.empty() for each in workers):
+        return True
+    frames = sys._current_frames()  # looked at last: what has been picked up meanwhile is seen here
     return any(not _is_idle(frames.get(each.ident or 0)) for each in workers)
 
 
