@@ -7,11 +7,13 @@ the process that was started. The modules, from the ground up:
 
 - ``table`` reads the kernel's process table,
 - ``identity`` names one process for ever, for the journal,
+- ``brand`` is what all of one start bear, and none sheds by accident,
 - ``tree`` finds what belongs to one start,
 - ``ending`` ends it: SIGTERM, a grace, SIGKILL,
 - ``belongings`` is all that a user runs, which ends with the task that the user was for,
 - ``user`` is another user than the runner's own, ``rights`` reaches a folder as that user does,
-- ``limits`` bounds what each process of a start may take, ``launching`` has that hold from its first moment,
+- ``limits`` bounds what each process of a start may take; that and the brand are ``rules`` of the kernel, which
+  ``launching`` has hold from its first moment,
 - ``child`` starts the main process and reaps it, ``failure`` explains why it could not be started,
 - ``output`` reads its pipes,
 - ``process`` is the life of one start, from the first to the last of these.

@@ -11,11 +11,13 @@ from typing import IO
 
 import anyio
 
+from delegate_core.processes.brand import brand
 from delegate_core.processes.failure import ProcessStartError, explained
 from delegate_core.processes.identity import MARK_VARIABLE, ProcessIdentity
 from delegate_core.processes.launching import launcher
 from delegate_core.processes.output import Stream
 from delegate_core.processes.rights import open_folder
+from delegate_core.processes.rules import set_on
 from delegate_core.processes.specification import ProcessSpec
 from delegate_core.processes.tree import joined_marks
 
@@ -74,13 +76,13 @@ def start(spec: ProcessSpec) -> Child:
 
     Does not use a thread: `Popen` holds the interpreter's lock from the vfork to the exec anyway, about a
     millisecond, and a start that cannot be cancelled half-way leaves no process that nobody knows. For the
-    same vfork there is no `preexec_fn`: see `launching` for how its limits hold from its first moment.
+    same vfork there is no `preexec_fn`: see `launching` for how its rules hold from its first moment.
 
     Raises:
         ProcessStartError: it could not be started; says why, and what to do.
     """
     try:
-        before = launcher(spec)
+        before = launcher(spec, [*spec.limits.rules(), brand(spec.mark, spec.within)])
         with _input(spec.stdin) as stdin:
             popen = _popen(spec, [*before, *spec.argv], stdin)
     except (OSError, ValueError) as error:
@@ -88,7 +90,7 @@ def start(spec: ProcessSpec) -> Child:
     try:
         _offer_to_oom_killer(popen.pid)
         if not before:
-            _limit(popen, spec)
+            _set_rules(popen, spec)
         descriptor = os.pidfd_open(popen.pid)
         return Child(ProcessIdentity.of(popen.pid, spec.mark), _pipes(popen), popen, descriptor)
     except OSError as error:
@@ -101,9 +103,11 @@ def _offer_to_oom_killer(pid: int) -> None:
         Path(f"/proc/{pid}/oom_score_adj").write_text(_OOM_SCORE)
 
 
-def _limit(popen: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
+def _set_rules(popen: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
+    with suppress(OSError):  # of another user's, for which the runner lacks the right: the other ways have to find it
+        set_on(popen.pid, [brand(spec.mark, spec.within)])
     try:
-        spec.limits.set_on(popen.pid)
+        set_on(popen.pid, spec.limits.rules())
     except (OSError, ValueError) as error:
         raise _given_up(
             popen,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from delegate_core.processes.brand import brand_of
 from delegate_core.processes.identity import MARK_VARIABLE
 from delegate_core.processes.table import Entry, environment_value, read_table
 
@@ -18,11 +19,12 @@ __all__ = ["Snapshot", "take_snapshot"]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The processes that started at `since` or later, and the marks in the environments of those that have one."""
+    """The processes that started at `since` or later; the marks and the brands of those that have one."""
 
     since: int
     entries: Mapping[int, Entry]
     marks: Mapping[int, str]
+    brands: Mapping[int, frozenset[int]]
 
 
 @dataclass(slots=True)
@@ -60,7 +62,13 @@ class _Camera:
             since = min(self.waiting)
         entries = read_table(since)
         marks = ((pid, environment_value(pid, MARK_VARIABLE)) for pid in entries)
-        return Snapshot(since, entries, {pid: mark for pid, mark in marks if mark is not None})
+        brands = ((pid, brand_of(pid)) for pid in entries)
+        return Snapshot(
+            since,
+            entries,
+            {pid: mark for pid, mark in marks if mark is not None},
+            {pid: numbers for pid, numbers in brands if numbers},
+        )
 
 
 _camera = _Camera()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
+from delegate_core.processes.brand import numbers_of
 from delegate_core.processes.identity import MARK_VARIABLE
 from delegate_core.processes.snapshot import take_snapshot
 from delegate_core.processes.table import Entry
@@ -29,12 +30,12 @@ def joined_marks(*marks: str) -> str:
 class Tree:
     """The processes of one start: its main process (the leader) and what descends from it.
 
-    A process belongs when its environment carries the mark, when it is in the leader's session or group, or
-    when its parent or its session's leader belongs. What escapes is a daemon that has left its session, lost
-    its parent *and* cleared its environment.
+    A process belongs when its environment carries the mark, when it bears the mark's brand, when it is in the
+    leader's session or group, or when its parent or its session's leader belongs. What escapes is a daemon that has
+    left its session, lost its parent, cleared its environment *and* shed its brand.
 
     Attributes:
-        mark: what the environment carries.
+        mark: what the environment carries, and the brand stands for.
         leader: pid and start time of the main process, where they are known.
     """
 
@@ -60,6 +61,8 @@ class Tree:
         table.pop(os.getpid(), None)
         candidates = list(table.values())
         known = {pid for pid, marks in snapshot.marks.items() if pid in table and self.mark in marks.split(_SEPARATOR)}
+        numbers = numbers_of(self.mark)
+        known |= {pid for pid, brand in snapshot.brands.items() if pid in table and not numbers.isdisjoint(brand)}
         known |= self._of_leader(table, candidates, known)
         _add_relatives(known, candidates)
         return frozenset(table[pid] for pid in known if not table[pid].dead)

@@ -167,8 +167,11 @@ async def test_a_task_that_has_a_user_of_its_own_does_not_reach_the_one_beside_i
             assert await runner.ended() == 0, runner.text
 
 
-DAEMON = "(setsid env -i sh -c 'echo $$ >daemon; exec sleep 100' >/dev/null 2>&1 &); while ! test -s daemon; do :; done"
-"""What nothing finds but its user: it has left its session, its parent and its environment."""
+DAEMON = (
+    "(setsid env -i prlimit --locks=9 sh -c 'echo $$ >daemon; exec sleep 100' >/dev/null 2>&1 &); "
+    "while ! test -s daemon; do :; done"
+)
+"""What nothing finds but its user: it has left its session, its parent and its environment, and shed its brand."""
 
 
 async def test_daemons_of_a_task_with_a_user_of_its_own_end_with_it_and_by_the_next_start_after_kill_9(

@@ -13,7 +13,8 @@ from tests.processes.recorder import Recorder, cancelled_at_the_end, shell
 
 pytestmark = pytest.mark.anyio
 
-DAEMONS = "for n in 1 2 3; do (setsid env -i sleep 60 >/dev/null 2>&1 &); done; echo main $$; exec sleep 60"
+DAEMON = "(setsid env -i prlimit --locks=9 sleep 60 >/dev/null 2>&1 &)"
+DAEMONS = f"for n in 1 2 3; do {DAEMON}; done; echo main $$; exec sleep 60"
 
 
 @needs_root
@@ -36,7 +37,7 @@ async def test_all_that_a_user_runs_is_ended_and_what_another_user_runs_is_not()
 @needs_root
 async def test_a_daemon_that_does_not_heed_sigterm_and_forks_on_is_ended_too() -> None:
     user = ProcessUser.named(pool(1)[0])
-    deaf = "trap : TERM; echo main $$; while :; do (setsid env -i sleep 60 &) >/dev/null 2>&1; sleep 0.01; done"
+    deaf = f"trap : TERM; echo main $$; while :; do {DAEMON}; sleep 0.01; done"
     async with cancelled_at_the_end(Recorder(shell(deaf, Path("/"), user=user))) as recorder:
         (main,) = await recorder.announced("main")
         ending = await end_all_of(user, grace=0.2)

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from delegate_core.processes import Stream
-from tests.processes.recorder import DEADLINE, Recorder, cancelled_at_the_end, finished, python, shell
+from tests.processes.recorder import DEADLINE, Recorder, cancelled_at_the_end, finished, needs_prlimit, python, shell
 
 pytestmark = pytest.mark.anyio
 
@@ -19,10 +19,10 @@ _DAEMON = "(setsid sh -c 'echo $$ >pid; exec sleep 600' {redirect} &); read pid 
 
 
 _STRANGER = (
-    "(env -i setsid sh -c 'echo $$ >pid; read word <pid; exec {command}' &); "
+    "(env -i setsid prlimit --locks=9 sh -c 'echo $$ >pid; read word <pid; exec {command}' &); "
     "read pid <pid; echo stranger $pid; echo on >pid; "
 )
-"""It cleared its environment, left the session and lost its parent: the one thing that escapes."""
+"""It shed its brand, cleared its environment, left the session and lost its parent: the one thing that escapes."""
 
 _WAITING = "sh -c 'echo ready; exec sleep 600' & wait"
 """The child says when it is ready: one that has not begun may swallow a signal in its parent's trap."""
@@ -195,6 +195,24 @@ async def test_a_stranger_that_holds_the_output_does_not_hang_the_run(tmp_path: 
     assert stranger.alive()
     _kill_stranger(recorder)
     assert recorder.exit.leftovers == 0
+
+
+async def test_a_daemon_that_also_cleared_its_environment_is_ended_by_its_brand(tmp_path: Path) -> None:
+    _fifo(tmp_path)
+    recorder = await finished(shell(_STRANGER.replace("prlimit --locks=9 ", "").format(command="sleep 600"), tmp_path))
+    (stranger,) = await recorder.announced("stranger")
+    assert not stranger.alive()
+    assert recorder.exit.leftovers == 1
+
+
+@needs_prlimit
+async def test_not_even_what_is_forked_first_of_all_is_without_the_brand(tmp_path: Path) -> None:
+    """One program that does nothing else: no shell is read before it forks."""
+    script = (
+        "import os\nif not os.fork():\n os.setsid()\n if not os.fork(): os.execve('/bin/sleep', ['sleep', '600'], {})"
+    )
+    recorder = await finished(python(script, tmp_path, linger=0.05))
+    assert recorder.exit.leftovers == 1
 
 
 async def test_all_that_was_written_arrives_though_a_stranger_holds_the_pipe(tmp_path: Path) -> None:

@@ -105,6 +105,30 @@ async def test_a_process_that_was_not_yet_journaled_is_found_by_its_mark(tmp_pat
         assert runner.alive() == [False] * 4
 
 
+_LOST = "(env -i setsid sh -c 'echo $$ >pid; exec sleep 600' >/dev/null 2>&1 &); read pid <pid; echo $pid; wait"
+"""It has left its session, its parent and its environment."""
+
+
+async def test_a_daemon_that_nothing_but_its_brand_tells_of_is_ended(tmp_path: Path) -> None:
+    async with _runner(tmp_path, _LOST) as runner:
+        await runner.kill()
+        os.kill(runner.main.pid, signal.SIGKILL)
+        assert runner.alive() == [True]
+        assert await end_leftovers(runner.main, grace=20) >= 1
+        assert runner.alive() == [False]
+
+
+async def test_so_is_one_by_the_mark_that_it_shares_with_others(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pid")
+    shared = uuid4().hex
+    async with cancelled_at_the_end(
+        Recorder(shell(_LOST.replace("wait", "exec sleep 600"), tmp_path, within=shared))
+    ) as recorder:
+        lost = ProcessIdentity.of(int(await recorder.line("")), shared)
+        assert await end_leftovers(shared, grace=20) == 2
+        assert not lost.alive()
+
+
 async def test_who_is_left_in_the_session_of_a_dead_leader_is_ended(tmp_path: Path) -> None:
     async with _runner(tmp_path) as runner:
         await runner.kill()

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from delegate_core.processes import Limits, ProcessIdentity, ProcessSpec, ProcessStartError
+from delegate_core.processes.rules import set_on
 from tests.processes.recorder import Recorder, cancelled_at_the_end, command, finished, needs_prlimit, python, shell
 
 pytestmark = pytest.mark.anyio
@@ -127,7 +128,7 @@ async def test_what_a_process_had_started_before_it_was_limited_is_limited_too(t
     script = "sleep 600 & echo child $!; echo self $$; wait"
     async with cancelled_at_the_end(Recorder(shell(script, tmp_path, grace=0.1))) as recorder:
         child, parent = await recorder.announced("child", "self")
-        Limits(file_size=4096).set_on(parent.pid)
+        set_on(parent.pid, Limits(file_size=4096).rules())
         assert resource.prlimit(child.pid, resource.RLIMIT_FSIZE) == (4096, 4096)
 
 
