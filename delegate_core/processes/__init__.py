@@ -13,7 +13,7 @@ the process that was started. The modules, from the ground up:
 - ``belongings`` is all that a user runs, which ends with the task that the user was for,
 - ``user`` is another user than the runner's own, ``rights`` reaches a folder as that user does,
 - ``limits`` bounds what each process of a start may take; that and the brand are ``rules`` of the kernel, which
-  ``launching`` has hold from its first moment,
+  ``launching`` has hold from its first moment, where ``executable`` is certain that it will start,
 - ``child`` starts the main process and reaps it, ``failure`` explains why it could not be started,
 - ``output`` reads its pipes,
 - ``process`` is the life of one start, from the first to the last of these.

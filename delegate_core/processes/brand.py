@@ -10,7 +10,7 @@ What a program does to shed it, it does on purpose.
 
 import resource
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 from delegate_core.processes.rules import Rule
@@ -24,13 +24,26 @@ _BITS = 60
 """Of a number that stands for a mark: enough that no two starts of a machine ever have the same."""
 
 
-def brand(mark: str, within: str | None) -> Rule:
+def brand(mark: str, within: str | None) -> list[Rule]:
     """The rule that brands a process: softly with its own mark, hard with the one that it shares.
 
-    The hard one can only be lowered: what a step starts that is itself a runner keeps the outer runner's.
+    The hard one can only be lowered: what a step starts that is itself a runner keeps the outer runner's. There is
+    none where the system refuses to set this limit, as some sandboxes do: a start must not fail for a brand.
     """
+    if not _may_be_set():
+        return []
     nested = resource.getrlimit(_LOCKS)[1] != resource.RLIM_INFINITY
-    return Rule(_LOCKS, "locks", _own(mark), None if within is None or nested else _shared(within))
+    return [Rule(_LOCKS, "locks", _own(mark), None if within is None or nested else _shared(within))]
+
+
+@cache
+def _may_be_set() -> bool:
+    """Asked by setting what is set already."""
+    try:
+        resource.setrlimit(_LOCKS, resource.getrlimit(_LOCKS))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def brand_of(pid: int) -> frozenset[int]:

@@ -82,14 +82,16 @@ def start(spec: ProcessSpec) -> Child:
         ProcessStartError: it could not be started; says why, and what to do.
     """
     try:
-        before = launcher(spec, [*spec.limits.rules(), brand(spec.mark, spec.within)])
+        before = launcher(spec, [*spec.limits.rules(), *brand(spec.mark, spec.within)])
         with _input(spec.stdin) as stdin:
-            popen = _popen(spec, [*before, *spec.argv], stdin)
+            popen = _launched(spec, before, stdin) if before else None
+            ruled = popen is not None
+            popen = popen or _popen(spec, spec.argv, stdin)
     except (OSError, ValueError) as error:
         raise explained(error, spec) from None
     try:
         _offer_to_oom_killer(popen.pid)
-        if not before:
+        if not ruled:
             _set_rules(popen, spec)
         descriptor = os.pidfd_open(popen.pid)
         return Child(ProcessIdentity.of(popen.pid, spec.mark), _pipes(popen), popen, descriptor)
@@ -105,7 +107,7 @@ def _offer_to_oom_killer(pid: int) -> None:
 
 def _set_rules(popen: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
     with suppress(OSError):  # of another user's, for which the runner lacks the right: the other ways have to find it
-        set_on(popen.pid, [brand(spec.mark, spec.within)])
+        set_on(popen.pid, brand(spec.mark, spec.within))
     try:
         set_on(popen.pid, spec.limits.rules())
     except (OSError, ValueError) as error:
@@ -114,6 +116,15 @@ def _set_rules(popen: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
             f"the limits of {spec.argv[0]!r} could not be set: {error}",
             "It has to be a program of the runner's own user; or take the limits out of the settings",
         ) from None
+
+
+def _launched(spec: ProcessSpec, before: Sequence[str], stdin: int) -> subprocess.Popen[bytes] | None:
+    """None: that is refused, be it for a command line that is too long with the launcher in it, or for the program's
+    own sake, which the start without it will tell in the program's words.
+    """
+    with suppress(OSError):
+        return _popen(spec, [*before, *spec.argv], stdin)
+    return None
 
 
 def _popen(spec: ProcessSpec, argv: Sequence[str], stdin: int) -> subprocess.Popen[bytes]:

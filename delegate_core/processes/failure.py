@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from pathlib import Path
 
 from delegate_core.processes.rights import FolderError
@@ -115,11 +114,10 @@ def _refusal(error: OSError, spec: ProcessSpec) -> tuple[str, str]:
 def resolved(spec: ProcessSpec) -> Path | None:
     """The file that was meant; None when there is none."""
     name = spec.argv[0]
-    if "/" in name:
-        path = spec.cwd / name
-        return path if path.exists() else None
-    found = shutil.which(name, mode=os.F_OK, path=spec.env.get("PATH", os.defpath))
-    return Path(found) if found else None
+    folders = [""] if "/" in name else spec.env.get("PATH", os.defpath).split(os.pathsep)
+    # Relative folders start where the program does; an empty one is that place itself.
+    paths = (spec.cwd / folder / name for folder in folders)
+    return next((path for path in paths if os.path.exists(path) and ("/" in name or not path.is_dir())), None)  # noqa: PTH110 - does not raise
 
 
 def _where_to_put_it(name: str) -> str:

@@ -8,12 +8,12 @@ must not depend on this: prlimit has a shell execute what the kernel does not kn
 
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
-from delegate_core.processes.failure import ProcessStartError, resolved
+from delegate_core.processes.executable import is_taken
+from delegate_core.processes.failure import ProcessStartError
 from delegate_core.processes.limits import Limits
 from delegate_core.processes.rules import Rule
 from delegate_core.processes.specification import ProcessSpec
@@ -22,12 +22,11 @@ __all__ = ["launcher"]
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
-_HEADER = 256
-"""Bytes of a file that tell the kernel how to execute it."""
+_LOADING = "LD_"
+"""How the variables begin that change what a program loads, or have the loader print."""
 
-_ELF, _SCRIPT = b"\x7fELF", b"#!"
-_KIND, _MACHINE = slice(0, 6), slice(18, 20)
-"""Where an ELF file says what it is, and for which processor (elf(5))."""
+_TRIAL_TIME = 10.0
+"""Seconds for what takes one millisecond."""
 
 
 def launcher(spec: ProcessSpec, rules: Sequence[Rule]) -> list[str]:
@@ -40,9 +39,9 @@ def launcher(spec: ProcessSpec, rules: Sequence[Rule]) -> list[str]:
             takes a right which root often lacks in a container.
     """
     limited = spec.limits != Limits()
-    program = _prlimit()
+    program = _prlimit() if rules else None
     if program is not None:
-        wanted = limited if spec.user is not None else _is_taken(spec)
+        wanted = limited if spec.user is not None else _is_for(spec, limited=limited)
         return [program, *(rule.option() for rule in rules), "--"] if wanted else []
     if spec.user is None or not limited:
         return []
@@ -52,38 +51,35 @@ def launcher(spec: ProcessSpec, rules: Sequence[Rule]) -> list[str]:
     )
 
 
+def _is_for(spec: ProcessSpec, *, limited: bool) -> bool:
+    """Whether the program may be started by another: what is meant for it alone must not break that one before it."""
+    return (limited or not any(name.startswith(_LOADING) for name in spec.env)) and is_taken(spec)
+
+
 @cache
 def _prlimit() -> str | None:
-    return shutil.which("prlimit", path=_SYSTEM_PATH)
+    """The one of util-linux, tried once: others of this name know none of its options, or not all.
+
+    Raises:
+        OSError: nothing can be started at this moment, which says nothing of it.
+    """
+    program = shutil.which("prlimit", path=_SYSTEM_PATH)
+    return program if program is not None and _works(program) else None
 
 
-def _is_taken(spec: ProcessSpec) -> bool:
-    """Whether the kernel is certain to take the program, or the interpreter that its first line names."""
-    path = resolved(spec)
-    if path is None:
+def _works(program: str) -> bool:
+    options = ("--core=0:0", "--", program, "--version")
+    try:
+        tried = subprocess.run(  # noqa: S603 - a program of the system's, in an empty environment
+            [program, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd=os.sep,
+            timeout=_TRIAL_TIME,
+            check=False,
+        )
+    except (FileNotFoundError, PermissionError, subprocess.TimeoutExpired):
         return False
-    header = _header(path)
-    if not header.startswith(_SCRIPT):
-        return _is_native(header)
-    # Only blanks and tabs separate: to the kernel, a carriage return is a part of the interpreter's name.
-    words = header.partition(b"\n")[0].removeprefix(_SCRIPT).replace(b"\t", b" ").split(b" ")
-    words = [word for word in words if word]
-    return bool(words) and _is_native(_header(Path(os.fsdecode(words[0]))))
-
-
-def _is_native(header: bytes) -> bool:
-    own = _own_header()
-    return header.startswith(_ELF) and header[_KIND] == own[_KIND] and header[_MACHINE] == own[_MACHINE]
-
-
-@cache
-def _own_header() -> bytes:
-    return _header(Path("/proc/self/exe"))
-
-
-def _header(path: Path) -> bytes:
-    """How an executable file begins; nothing where it is none, or may not be read."""
-    if os.access(path, os.X_OK) and path.is_file():
-        with suppress(OSError), path.open("rb") as file:
-            return file.read(_HEADER)
-    return b""
+    return tried.returncode == 0
