@@ -55,6 +55,7 @@ from delegate_drone.running import StageRunner
 from delegate_drone.session import DroneSession
 from delegate_drone.settings import DroneSettings
 from delegate_drone.unsupported import unsupported
+from delegate_drone.watching import Watches
 from delegate_drone.wire import Filter
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class DroneBackend:
         self.settings = settings or DroneSettings.model_validate(fields)
         self._runner = RunnerSettings()
         self._inbox: Inbox | None = None
+        self._watches = Watches()
         self._sources: Sources | None = None
         self._said = False
         limiter = anyio.CapacityLimiter(self.settings.max_procs) if self.settings.max_procs else None
@@ -151,14 +153,16 @@ class DroneBackend:
                 raise CredentialsError(str(fault)) from None
             self._sources = sources
             wanted = described([self._filter(each) for each in registration.task_types])
-            return DroneSession(client, self.settings.url, registration, stack.pop_all(), wanted=wanted)
+            return DroneSession(
+                client, self.settings.url, registration, stack.pop_all(), watches=self._watches, wanted=wanted
+            )
 
     @hookimpl
     async def fetch_tasks(self, session: DroneSession, inbox: Inbox) -> None:
         """Poll for each type that is served here, and watch the builds of what runs."""
         self._inbox = inbox
         async with anyio.create_task_group() as group:
-            group.start_soon(session.watches.serve)
+            group.start_soon(session.watches.serve, session.client)
             await Poller(session.client, inbox, [self._filter(each) for each in session.task_types]).run()
 
     @hookimpl

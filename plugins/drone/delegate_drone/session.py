@@ -28,7 +28,7 @@ def machine_name(registration: Registration) -> str:
 
 
 class DroneSession(Session):
-    """A client, the name that we have there, and the watches of our builds.
+    """A client, the name that we have there, and the watches of our builds, which outlive a session.
 
     The server has no accounts and no registrations, so a session is a server and a machine's name.
     """
@@ -40,13 +40,14 @@ class DroneSession(Session):
         registration: Registration,
         connections: AsyncExitStack,
         *,
+        watches: Watches,
         wanted: str = "",
     ) -> None:
         self.client = client
         self._connections = connections
         self.machine = machine_name(registration)
         self.task_types = registration.task_types
-        self.watches = Watches(client)
+        self.watches = watches
         super().__init__(
             SessionIdentity(server=address, account="drone", runner_id=self.machine),
             heartbeat_interval=_PING_INTERVAL,

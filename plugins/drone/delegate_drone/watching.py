@@ -3,12 +3,15 @@
 The server answers a watch when the build is cancelled, or after half a minute with nothing. What is cancelled while no
 watch is open is never told to one that is opened later. So a build has two watches, half a period apart, each opened
 again the moment it ends; and after each fault, when nobody may have listened, the stage is asked for by a touch, some
-seconds later because the server writes a stage only after it has told the code's host.
+seconds later because the server writes a stage only after it has told the code's host. So it is where nobody watched at
+all for a while, as between two sessions.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import anyio
@@ -39,6 +42,9 @@ _SOON: Final = 0.5
 _MOST: Final = 10.0
 """Seconds between two tries while watches fail."""
 
+_LONGEST: Final = 60.0
+"""Seconds that a server may have us wait for the next watch: so long, nobody hears of a cancellation."""
+
 
 class _Times(NamedTuple):
     """Seconds; see the constants."""
@@ -50,44 +56,42 @@ class _Times(NamedTuple):
 
 
 class Watches:
-    """The watches of one session, by build. They go on between two calls of `wait`, so that nothing falls in between.
+    """The watches of one runner, by build. They go on between two calls of `wait`, so that nothing falls in between.
 
-    Resource handling: they run within `serve`; a build is watched until no task of it is left.
+    Resource handling: they run within `serve`, also those of tasks that were claimed in an earlier session; a build is
+    watched until no task of it is left.
     """
 
     def __init__(
         self,
-        client: DroneClient,
         *,
         stagger: float = _STAGGER,
         settling: float = _SETTLING,
         held: float = _HELD,
         most: float = _MOST,
     ) -> None:
-        self._client = client
         self._times = _Times(stagger, settling, held, most)
         self._builds: dict[int, _BuildWatch] = {}
-        self._group: TaskGroup | None = None
+        self._start: Callable[[_BuildWatch], object] | None = None
 
-    async def serve(self) -> None:
-        """Watch what is to be watched, for ever."""
+    async def serve(self, client: DroneClient) -> None:
+        """Watch what is to be watched, for ever. What waits already was not watched until now, which is a gap."""
         async with anyio.create_task_group() as group:
-            self._group = group
+            for build in self._builds.values():
+                group.start_soon(partial(build.run, client, late=True))
+            self._start = lambda build: group.start_soon(build.run, client)
             try:
-                for build in self._builds.values():
-                    group.start_soon(build.run)
                 await anyio.sleep_forever()
             finally:
-                self._group = None
+                self._start = None
 
     async def wait(self, build_id: int, task_id: str) -> TaskCancelled | Gap:
         """Wait until the build is cancelled, or may have been."""
         build = self._builds.get(build_id)
         if build is None:
-            build = _BuildWatch(self._client, build_id, self._times)
-            self._builds[build_id] = build
-            if self._group is not None:
-                self._group.start_soon(build.run)
+            build = self._builds[build_id] = _BuildWatch(build_id, self._times)
+            if self._start is not None:
+                self._start(build)
         return await build.news(task_id)
 
     def forget(self, build_id: int, task_id: str) -> None:
@@ -100,8 +104,7 @@ class Watches:
 class _BuildWatch:
     """Two overlapping watches of one build, and what its tasks have not heard yet."""
 
-    def __init__(self, client: DroneClient, build_id: int, times: _Times) -> None:
-        self._client = client
+    def __init__(self, build_id: int, times: _Times) -> None:
         self._build_id = build_id
         self._times = times
         self._cancelled = False
@@ -129,13 +132,17 @@ class _BuildWatch:
             self._scope.cancel()
         return not self._heard
 
-    async def run(self) -> None:
+    async def run(self, client: DroneClient, *, late: bool = False) -> None:
+        """Watch; ``late``: there was a time without a watch before this."""
+        self._settling = False  # whoever was about to tell of a gap has been ended with the watches
         with anyio.CancelScope() as self._scope:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._watch, group, 0.0)
-                group.start_soon(self._watch, group, self._times.stagger)
+                group.start_soon(self._watch, client, group, 0.0)
+                group.start_soon(self._watch, client, group, self._times.stagger)
+                if late or self._doubtful:
+                    self._doubt(group)
 
-    async def _watch(self, group: TaskGroup, delay: float) -> None:
+    async def _watch(self, client: DroneClient, group: TaskGroup, delay: float) -> None:
         """One chain of watches.
 
         Error handling: after a fault the next watch is opened with a back-off, and a gap is told some time later; where
@@ -143,13 +150,13 @@ class _BuildWatch:
         """
         await anyio.sleep(delay)
         faults, hurries = (
-            Backoff(first=min(0.2, self._times.most), most=self._times.most),
+            Backoff(first=min(0.2, self._times.most), most=self._times.most, longest=_LONGEST),
             Backoff(first=0.1, most=10.0),
         )
         while not self._cancelled:
             begun = anyio.current_time()
             try:
-                self._cancelled = await self._client.watch(self._build_id)
+                self._cancelled = await client.watch(self._build_id)
             except DroneFault as fault:
                 _log.debug("watching build %d: %s", self._build_id, fault)
                 if self._only_idle(fault, anyio.current_time() - begun):
@@ -157,9 +164,7 @@ class _BuildWatch:
                     await anyio.sleep(faults.next())
                     continue
                 await anyio.sleep(faults.next(fault.after))
-                self._doubtful = True
-                if not self._settling:
-                    group.start_soon(self._tell_of_gaps)
+                self._doubt(group)
                 continue
             faults.reset()
             if anyio.current_time() - begun < _SOON:
@@ -168,13 +173,18 @@ class _BuildWatch:
                 hurries.reset()
         self._tell()
 
+    def _doubt(self, group: TaskGroup) -> None:
+        self._doubtful = True
+        if not self._settling:
+            self._settling = True
+            group.start_soon(self._tell_of_gaps)
+
     def _only_idle(self, fault: DroneFault, waited: float) -> bool:
         """Whether the server has said, in its way, that nothing happened. It remembers cancellations then: no gap."""
         return isinstance(fault, ServerFault) and fault.is_own and waited >= self._times.held
 
     async def _tell_of_gaps(self) -> None:
         """Say that nobody may have listened, once a cancellation in the last such moment would have been written."""
-        self._settling = True
         while self._doubtful:
             self._doubtful = False
             await anyio.sleep(self._times.settling)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from delegate_core.model import Outcome
+from delegate_core.testing.bench import PATIENCE
 from delegate_drone.server import EmbeddedDrone, Fault, FaultKind
 from tests.drone.containers.bench import bench_at, ended, log, submit
 
@@ -76,3 +78,20 @@ async def test_of_a_long_log_the_end_is_kept_and_the_cut_is_said(drone: Embedded
     assert lines[-1] == "30000"
     assert re.fullmatch(r"\[\d+,\d+ lines are missing here: the log is larger than its limit\]", lines[0])
     assert 32 * 1024 <= sum(map(len, lines)) <= 64 * 1024
+
+
+async def test_a_build_that_is_cancelled_after_a_reload_ends_the_stage_that_was_taken_before(
+    drone: EmbeddedDrone, tmp_path: Path
+) -> None:
+    """A reload makes a new session: the watches of the earlier one have to go on with it."""
+    async with bench_at(drone, tmp_path) as bench:
+        started = await bench.start({}, capacity=1)
+        stage_id = submit(drone, f"{_HEAD}- {{name: a, commands: [sleep 600]}}\n")
+        build_id = drone.stage(stage_id).build_id
+        await drone.wait_for(lambda parts: build_id in parts.canceller.watched, PATIENCE)
+        await started.runner.reload(started.runner.settings.model_copy(update={"capacity": 2}))
+        await drone.wait_for(lambda parts: parts.calls["ping"] >= 2, PATIENCE)
+        await drone.wait_for(lambda parts: build_id in parts.canceller.watched, PATIENCE)
+        drone.cancel(build_id)
+        await started.seen.wait(lambda seen: str(stage_id) in seen.finished)
+    assert started.seen.finished[str(stage_id)].outcome is Outcome.CANCELLED

@@ -28,7 +28,7 @@ async def test_a_500_at_the_end_of_an_idle_watch_is_no_gap(*, held: float, has_g
         aclosing(DroneClient.open(drone.url, drone.keys.rpc, TlsOptions(), trust_env=False)) as client,
         anyio.create_task_group() as group,
     ):
-        watches = Watches(client, stagger=0.05, settling=0.01, held=held)
+        watches = Watches(stagger=0.05, settling=0.01, held=held)
         build = drone.create(Order(text=TEXT))
 
         async def listen() -> None:
@@ -36,7 +36,7 @@ async def test_a_500_at_the_end_of_an_idle_watch_is_no_gap(*, held: float, has_g
                 heard.append(await watches.wait(build.id, "1"))
             cancelled.set()
 
-        group.start_soon(watches.serve)
+        group.start_soon(watches.serve, client)
         group.start_soon(listen)
         await drone.wait_for(lambda parts: parts.calls["watch"] >= 6)
         assert bool(heard) is has_gaps
@@ -54,9 +54,38 @@ async def test_where_no_watch_ever_gets_through_the_stage_is_looked_at_again_and
         anyio.create_task_group() as group,
     ):
         drone.parts.faults.add(Fault("watch", FaultKind.STATUS, None, status=502))
-        watches = Watches(client, stagger=0.05, settling=1.5, most=0.05)
+        watches = Watches(stagger=0.05, settling=1.5, most=0.05)
         build = drone.create(Order(text=TEXT))
-        group.start_soon(watches.serve)
+        group.start_soon(watches.serve, client)
         with anyio.fail_after(40):
             assert [await watches.wait(build.id, "1") for _ in range(2)] == [Gap()] * 2
         group.cancel_scope.cancel()
+
+
+async def test_where_nobody_watched_for_a_while_the_stage_is_looked_at() -> None:
+    """A session that ends takes the watches along, even those that were about to tell of a gap."""
+    async with (
+        EmbeddedDrone() as drone,
+        aclosing(DroneClient.open(drone.url, drone.keys.rpc, TlsOptions(), trust_env=False)) as client,
+        anyio.create_task_group() as group,
+    ):
+        drone.parts.faults.add(Fault("watch", FaultKind.STATUS, 1, status=502))
+        watches = Watches(stagger=0.05, settling=1.0, most=0.05)
+        build = drone.create(Order(text=TEXT))
+        heard: list[Gap | TaskCancelled] = []
+        told = anyio.Event()
+
+        async def listen() -> None:
+            heard.append(await watches.wait(build.id, "1"))
+            told.set()
+
+        group.start_soon(listen)
+        async with anyio.create_task_group() as session:
+            session.start_soon(watches.serve, client)
+            await drone.wait_for(lambda parts: parts.calls["watch"] >= 3)
+            session.cancel_scope.cancel()
+        group.start_soon(watches.serve, client)
+        with anyio.fail_after(40):
+            await told.wait()
+        group.cancel_scope.cancel()
+    assert heard == [Gap()]

@@ -16,6 +16,7 @@ from delegate_drone.client import DroneClient
 from delegate_drone.faults import DroneFault
 from delegate_drone.limits import Limits
 from delegate_drone.session import DroneSession
+from delegate_drone.watching import Watches
 from delegate_drone.wire import CardInput, Filter, LogLine, Stage, Step
 from delegate_harness.aborts import Aborts
 from delegate_harness.auth import MadeTokens
@@ -172,7 +173,7 @@ def drone(data: bytes) -> None:
     echo = _echo(data)
     client = DroneClient("http://drone", _SECRET, calls=echo, polls=echo)
     registration = Registration(name="machine", instance="0123456789", task_types=(), tags=(), capacity=1)
-    session = DroneSession(client, "http://drone", registration, AsyncExitStack())
+    session = DroneSession(client, "http://drone", registration, AsyncExitStack(), watches=Watches())
     stage, step = Stage(id=1, steps=(Step(number=1),)), Step(id=1)
 
     async def accepted() -> None:
