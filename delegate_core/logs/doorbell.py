@@ -21,8 +21,8 @@ class Doorbell:
     def ring(self) -> None:
         """Say that something has changed, from any thread."""
         waiter = self._waiter
-        if waiter is not None and waiter.holds():
-            self._waiter = None
+        if waiter is not None and not waiter.called and waiter.holds():
+            waiter.called = True  # and not forgotten here: it may have gone meanwhile, and another one come
             with suppress(RuntimeError):  # the loop has just been closed: nobody waits any more
                 waiter.loop.call_soon_threadsafe(waiter.woken.set)
 
@@ -38,8 +38,9 @@ class Doorbell:
                 self._waiter = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Waiter:
     holds: Callable[[], bool]
+    called: bool = False
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
