@@ -67,7 +67,8 @@ class FaultProxy:
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_CHUNK)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Caller(self._accept, loop), "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
@@ -130,7 +131,7 @@ class FaultProxy:
             order = self.plan.take(request)
             line = _Line(request, order, self._upstream, writer)
             try:
-                goes_on = await _while_there(reader, line.carry)
+                goes_on = await _while_there(writer, line.carry)
             finally:
                 self.exchanges.append(Exchange(request, line.reply, order))
                 self._news.set()
@@ -142,14 +143,40 @@ class _GoneError(Exception):
     """The client has gone, or is sent away."""
 
 
-async def _while_there(reader: asyncio.StreamReader, work: Callable[[], Awaitable[bool]]) -> bool:
+class _Caller(asyncio.StreamReaderProtocol):
+    """A client's connection, which also tells when the client has gone.
+
+    Whoever read from it to learn that would take the first byte of a further request, which a quick client sends before
+    the end of the call at hand is noticed here.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(asyncio.StreamReader(limit=_CHUNK, loop=loop), serve, loop=loop)
+        self.gone = asyncio.Event()
+
+    def eof_received(self) -> bool | None:
+        self.gone.set()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone.set()
+        super().connection_lost(exc)
+
+
+async def _while_there(writer: asyncio.StreamWriter, work: Callable[[], Awaitable[bool]]) -> bool:
     """Do something for a client as long as it is there.
 
     Raises:
         _GoneError: it has gone.
     """
+    caller = writer.transport.get_protocol()
+    assert isinstance(caller, _Caller)  # noqa: S101 - for the type checker: every connection has one
     doing = asyncio.ensure_future(work())
-    leaving = asyncio.ensure_future(reader.read(1))  # a client that sends nothing before it has the reply
+    leaving = asyncio.ensure_future(caller.gone.wait())
     try:
         await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if doing.done():
