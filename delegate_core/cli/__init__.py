@@ -23,6 +23,7 @@ def _being_typed() -> list[str]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status; see ``delegate_core.errors`` for the codes."""
     from delegate_core.cli.app import build  # noqa: PLC0415 - keeps `import delegate_core.cli` light
+    from delegate_core.console.lastwords import shown  # noqa: PLC0415 - the same
     from delegate_core.console.visible import visible_lines  # noqa: PLC0415 - the same
     from delegate_core.errors import DelegateError  # noqa: PLC0415 - the same
 
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         if _COMPLETING in os.environ:
             sys.exit(0)  # half a word is no mistake
         sys.stdout.flush()
-        sys.stderr.write(f"delegate: {visible_lines(str(error))}\n")
+        sys.stderr.write(f"delegate: {visible_lines(shown(str(error)))}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep the interpreter from complaining at exit.

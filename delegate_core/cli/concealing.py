@@ -7,13 +7,12 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
-from pydantic import SecretStr
-
+from delegate_core import telemetry
 from delegate_core.cli.loading import AllSettings
+from delegate_core.settings import RunnerSettings, Settings, secrets_of
 from delegate_core.settings.naming import settings_of
-from delegate_core.telemetry import secrets_of
 
-__all__ = ["close_to_others", "remove_from_environment", "secret_values", "secret_variables"]
+__all__ = ["close_to_others", "remove_from_environment", "secret_values", "secret_variables", "secrets_in"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +42,18 @@ def secret_variables(loaded: AllSettings) -> set[str]:
 
 def secret_values(loaded: AllSettings, environ: Mapping[str, str]) -> Iterator[str]:
     """What the runner's own log must not show: the secrets of these settings, of Vault, and for a collector."""
-    for table in loaded.tables():
-        for _, value in table.values:
-            if isinstance(value, SecretStr):
-                yield value.get_secret_value()
+    return secrets_in((table.values for table in loaded.tables()), environ)
+
+
+def secrets_in(settings: Iterable[Settings | None], environ: Mapping[str, str]) -> Iterator[str]:
+    """The same of some settings. What they declare for tasks is in it as far as it is here already: in a variable."""
+    for each in settings:
+        yield from secrets_of(each)
+        if isinstance(each, RunnerSettings):
+            named = (one.place for one in each.secrets.values() if one.provider == "env")
+            yield from (environ.get(name, "") for name in named)
     yield environ.get("VAULT_TOKEN", "")
-    yield from secrets_of(environ)
+    yield from telemetry.secrets_of(environ)
 
 
 def remove_from_environment(names: Iterable[str]) -> None:

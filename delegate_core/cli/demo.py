@@ -17,6 +17,7 @@ import anyio
 from pydantic import BaseModel, Field
 
 from delegate_core.cli.running import in_event_loop
+from delegate_core.console import lastwords
 from delegate_core.console.outlet import Outlet
 from delegate_core.development import DevelopmentServer, ServerTask
 from delegate_core.development.beside import development_server, runner_beside
@@ -191,6 +192,7 @@ def _demonstrate(backend: str) -> bool:
             async with server.serve(0) as url, anyio.create_task_group() as group:
                 outlet.write(f"embedded {backend} server at {url}, a runner beside it\n\n")
                 runner = runner_beside(module, server, settings, Path(state), handlers=_HANDLERS)
+                lastwords.conceal(runner.secrecy)
                 group.start_soon(runner.run)
                 with anyio.move_on_after(_LIMIT) as limit:
                     await _run_all(server, tasks, ended, outlet)

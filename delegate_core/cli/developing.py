@@ -12,17 +12,19 @@ from typing import Any
 
 import anyio
 
+from delegate_core.cli.concealing import secrets_in
 from delegate_core.cli.observing import Observation
 from delegate_core.cli.recording import Recording
 from delegate_core.cli.reloading import told
 from delegate_core.cli.running import in_event_loop, run_observed
-from delegate_core.console import open_console
+from delegate_core.console import lastwords, open_console
 from delegate_core.control import ControlServer
 from delegate_core.development import Address, DevelopmentServer, address_file
 from delegate_core.development.beside import beside_a_server, development_server, runner_beside
 from delegate_core.development.control import serve_control
 from delegate_core.errors import DelegateError
 from delegate_core.installed_engines import configured_engines, engine_offers
+from delegate_core.logs.secrecy import Secrecy
 from delegate_core.plugins import backend_module
 from delegate_core.runner import Runner
 from delegate_core.settings import RunnerSettings, find_file, load
@@ -49,6 +51,8 @@ def develop(
     server = development_server(module, option or [])
     offers = engine_offers(disabled=settings.disabled_plugins, named=settings.plugins)
     engines = configured_engines(offers, environ=os.environ, file=file, flags=flags)
+    own = [*secrets_in([settings, *(engine.settings for engine in engines.values())], os.environ)]
+    lastwords.conceal(Secrecy(*own))
     observation = Observation(settings, settings.backend or _DEFAULT_BACKEND)
 
     async def serve() -> None:
@@ -73,6 +77,7 @@ def develop(
 
             async def reload(runner: Runner) -> Sequence[str]:
                 wanted = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+                runner.secrecy.add(*secrets_in([wanted], os.environ))
                 changes = await runner.reload(beside_a_server(wanted))
                 recording.set_levels(runner)
                 return told(changes.made, changes.left, runner.settings.handlers)
@@ -86,6 +91,8 @@ def develop(
                 plugins=[*recording.consoles, control, *observation.plugins],
                 engine_settings={name: engine.settings for name, engine in engines.items()},
             )
+            runner.secrecy.add(*own)
+            lastwords.conceal(runner.secrecy)
             sys.stderr.write(f"steer its runner: delegate pause, drain, reload, top; --state-dir {state}\n")
             await run_observed(runner, recording, observation, control)
 

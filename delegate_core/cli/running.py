@@ -17,14 +17,13 @@ import anyio
 from delegate_core.beside import beside
 from delegate_core.cli.checkup import Checkup
 from delegate_core.cli.concealing import close_to_others, remove_from_environment, secret_values, secret_variables
-from delegate_core.cli.lastwords import last_words
 from delegate_core.cli.loading import AllSettings, load_all, print_warnings
 from delegate_core.cli.observing import Observation
 from delegate_core.cli.recording import Recording
 from delegate_core.cli.reloading import Reloading
 from delegate_core.cli.shown_settings import listed
 from delegate_core.cli.takeover import await_folder
-from delegate_core.console import open_console
+from delegate_core.console import lastwords, open_console
 from delegate_core.console.visible import visible_lines
 from delegate_core.control import ControlServer
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
@@ -62,9 +61,9 @@ def run(*, config: Path | None, task_logs: bool, **flags: Any) -> None:
     environ = dict(os.environ)
     loaded = load_all(config, flags, environ)
     remove_from_environment(secret_variables(loaded))
-    with last_words(Secrecy(*secret_values(loaded, environ))):
-        print_warnings(loaded.warnings)
-        _run(loaded, config, flags, environ, task_logs=task_logs)
+    lastwords.conceal(Secrecy(*secret_values(loaded, environ)))
+    print_warnings(loaded.warnings)
+    _run(loaded, config, flags, environ, task_logs=task_logs)
 
 
 def _run(
@@ -82,6 +81,7 @@ def _run(
     farewell = _Farewell(loaded.runner.grace, recording.release)
     runner = make_runner(loaded, farewell, *recording.consoles, control, notifier, *observation.plugins)
     runner.secrecy.add(*secret_values(loaded, environ))
+    lastwords.conceal(runner.secrecy)
     await_folder(runner.state_dir, loaded.runner)
 
     async def work() -> None:
@@ -90,8 +90,7 @@ def _run(
             await _run_controlled(runner, recording, observation, control, reloading, farewell)
 
     try:
-        with last_words(runner.secrecy):
-            in_event_loop(work)
+        in_event_loop(work)
     except DelegateError as error:
         _leave_threads(runner, error)
         raise
@@ -144,7 +143,8 @@ def _leave_threads(runner: Runner, error: DelegateError | None) -> None:
     if runner.snapshot().abandoned_threads == 0:
         return
     text = "threads of sync handlers did not end and were left"
-    sys.stderr.write(f"delegate: {text}\n" + (f"delegate: {visible_lines(str(error))}\n" if error else ""))
+    reason = f"delegate: {visible_lines(lastwords.shown(str(error)))}\n" if error else ""
+    sys.stderr.write(f"delegate: {text}\n{reason}")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(error.exit_code if error else 0)

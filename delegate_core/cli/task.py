@@ -13,15 +13,18 @@ from typing import Any
 
 import anyio
 
+from delegate_core.cli.concealing import secrets_in
 from delegate_core.cli.onetask import OneTask
 from delegate_core.cli.reading import named, read_file
 from delegate_core.cli.running import in_event_loop
 from delegate_core.cli.taskfile import read_task
+from delegate_core.console import lastwords
 from delegate_core.console.colours import log_text
 from delegate_core.console.visible import visible, visible_json
 from delegate_core.errors import DelegateError, DrainIncomplete
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.logs import LogLine
+from delegate_core.logs.secrecy import Secrecy
 from delegate_core.markers import hookimpl
 from delegate_core.model import Outcome, TaskResult
 from delegate_core.runner import Runner
@@ -65,7 +68,9 @@ def _runner(backend: OneTask, folder: Path, config: Path | None, flags: dict[str
     settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
     offers = engine_offers(disabled=settings.disabled_plugins, named=settings.plugins)
     engines = configured_engines(offers, environ=os.environ, file=file)
-    return Runner(
+    own = [*secrets_in([settings, *(engine.settings for engine in engines.values())], os.environ)]
+    lastwords.conceal(Secrecy(*own))  # a plugin or a file of handlers may fail while it is loaded
+    runner = Runner(
         backend,
         # Whoever runs one task by hand would wait for ever where a runner waits for room.
         settings=settings.model_copy(update={"capacity": 1, "min_free_disk": 0, "min_free_memory": 0}),
@@ -74,6 +79,9 @@ def _runner(backend: OneTask, folder: Path, config: Path | None, flags: dict[str
         installed=True,
         engine_settings={name: engine.settings for name, engine in engines.items()},
     )
+    runner.secrecy.add(*own)
+    lastwords.conceal(runner.secrecy)
+    return runner
 
 
 class _Lines:
@@ -125,7 +133,7 @@ def _print(result: TaskResult | None, *, pretty: bool) -> None:
     if result is None:
         return
     if result.data is not None:
-        sys.stdout.write(visible_json(result.data, indent=2 if pretty else None) + "\n")
+        lastwords.plain_output().write(visible_json(result.data, indent=2 if pretty else None) + "\n")
     if result.error:
         how = "failed: " if result.outcome is Outcome.FAILED else ""  # the others' errors say it themselves
         sys.stderr.write(f"delegate: {how}{visible(result.error)}\n")

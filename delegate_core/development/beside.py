@@ -12,7 +12,7 @@ from delegate_core.errors import PluginError, SettingsError
 from delegate_core.handlers.base import Serving
 from delegate_core.plugins import contribution, settings_model_of
 from delegate_core.runner import Runner
-from delegate_core.settings import RunnerSettings, Settings
+from delegate_core.settings import RunnerSettings, Settings, secrets_of
 
 __all__ = ["beside_a_server", "development_server", "runner_beside"]
 
@@ -39,11 +39,12 @@ def runner_beside(
     engine_settings: Mapping[str, Settings | None] | None = None,
     installed: bool = True,
 ) -> Runner:
-    """A runner that is connected to the embedded server, with a state folder of its own."""
+    """A runner that is connected to the embedded server, with a state folder of its own; it hides all their secrets."""
     model = settings_model_of(module)
     own: Mapping[str, Any] = server.backend_settings()
-    backend = contribution(module, "create_backend", settings=model.model_validate(own) if model else None)
-    return Runner(
+    connection = model.model_validate(own) if model else None
+    backend = contribution(module, "create_backend", settings=connection)
+    runner = Runner(
         backend,
         handlers,
         settings=beside_a_server(settings),
@@ -52,6 +53,9 @@ def runner_beside(
         installed=installed,
         engine_settings=engine_settings,
     )
+    for each in (connection, *(engine_settings or {}).values()):
+        runner.secrecy.add(*secrets_of(each))
+    return runner
 
 
 def beside_a_server(settings: RunnerSettings) -> RunnerSettings:

@@ -1,6 +1,6 @@
 """One settings object from flags, environment and `delegate.toml`; each value knows where it came from."""
 
-from delegate_core.settings.base import Settings
+from delegate_core.settings.base import Settings, secrets_of
 from delegate_core.settings.durations import Duration, PositiveDuration, format_duration, parse_duration
 from delegate_core.settings.loading import Loaded, Problem, load
 from delegate_core.settings.model import RunnerSettings
@@ -28,5 +28,6 @@ __all__ = [
     "format_duration",
     "load",
     "parse_duration",
+    "secrets_of",
     "settings_of",
 ]

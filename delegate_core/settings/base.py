@@ -5,16 +5,16 @@ say which of them a value came from, read nothing but `os.environ`, want lists a
 missing, and forget the lines of TOML.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
-from pydantic import create_model
+from pydantic import SecretStr, create_model
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from delegate_core.settings.naming import Environment
 
-__all__ = ["Layer", "Settings", "layered", "relaxed"]
+__all__ = ["Layer", "Settings", "layered", "relaxed", "secrets_of"]
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -43,6 +43,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments only: no variable and no file changes what a program says."""
         return (init_settings,)
+
+
+def secrets_of(settings: Settings | None) -> Iterator[str]:
+    """The values of the settings that are secrets."""
+    for _, value in settings or ():
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
 
 
 class Layer(PydanticBaseSettingsSource):

@@ -105,15 +105,21 @@ def test_the_traceback_stays_and_names_each_exception(lines: Lines) -> None:
     assert error_of(lines.collected.records[0]) == "RuntimeError: cannot log in"
 
 
-def test_what_a_task_hides_is_hidden_as_long_as_the_task_is_there() -> None:
+def test_what_a_task_hides_is_hidden_as_long_as_the_task_is_there_and_a_while_longer() -> None:
     secrecy = Secrecy()
     mask = Mask(["of-the-task"])
     secrecy.include(mask)
     mask.add("obtained-later")
     assert secrecy.text("of-the-task obtained-later") == "****** ******"
+    held = Mask(["of-one-that-runs"])
+    secrecy.include(held)
     del mask
     gc.collect()
-    assert secrecy.text("of-the-task") == "of-the-task"
+    assert secrecy.text("of-the-task") == "******"
+    for number in range(20):
+        secrecy.include(Mask([f"of-another-{number}"]))
+    gc.collect()
+    assert secrecy.text("of-the-task of-another-19 of-one-that-runs") == "of-the-task ****** ******"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ class DockerConfig:
     accounts: tuple[RegistryCredentials, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def passwords(self) -> tuple[str, ...]:
+        """Of all accounts."""
+        return tuple(account.password for account in self.accounts)
+
 
 def parse_docker_config(text: str, origin: str) -> DockerConfig:
     """Read ``auths``: ``auth`` (base64 of ``user:password``) goes before ``username`` and ``password``.

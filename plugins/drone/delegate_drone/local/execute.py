@@ -14,10 +14,12 @@ from typing import Final
 
 import anyio
 
+from delegate_core.console import lastwords
 from delegate_core.console.colours import colourful
 from delegate_core.console.visible import visible
 from delegate_core.errors import SettingsError
 from delegate_core.logs import Mask
+from delegate_core.logs.secrecy import Secrecy
 from delegate_drone.local.choices import Choices, Given
 from delegate_drone.local.containers import read_registries
 from delegate_drone.local.git import look
@@ -48,12 +50,14 @@ def prepare(choices: Choices, given: Given) -> Workload:
         key=read_key(given.secret_key_file),
         registries=read_registries(given.registry),
     )
+    lastwords.conceal(Secrecy(*inputs.secrets.values(), inputs.key or "", *inputs.registries.passwords))
     source = read_manifest(choices.file)
     try:
         workload = open_workload(choices, look(_here()), source, inputs, now=int(time.time()))
     except BadManifest as error:
         print_problems(error.problems, sys.stderr, colour=colourful(sys.stderr, os.environ))
         raise
+    lastwords.conceal(Secrecy(*workload.secrets.values()))
     _warn_of_all(workload)
     return workload
 
@@ -84,6 +88,7 @@ def _run(workload: Workload, console: str, timeout: float) -> int:
     several = sum(one.runs for one in workload.candidates) > 1
     view = open_view(console, sys.stdout, writer, environ=os.environ, several=several)
     run = Run(workload, view, stopping, timeout=timeout)
+    lastwords.conceal(run.secrecy)
     writer.on_gone = lambda reason: _end_unread(run, reason)
     with _own_folder() as folder:
         return anyio.run(run.execute, Path(folder))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import posixpath
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from delegate_core.console import lastwords
 from delegate_core.console.visible import visible
 from delegate_core.logs import Mask
 from delegate_core.pipeline.container import Container, Pull
@@ -74,9 +74,10 @@ def plan(choices: Choices, given: Given, *, as_json: bool, environment: bool) ->
     """
     plans = planned(prepare(choices, given), environment=environment)
     if as_json:
-        sys.stdout.write(json.dumps([asdict(each) for each in plans], indent=2) + "\n")
+        text = json.dumps([asdict(each) for each in plans], indent=2)
     else:
-        sys.stdout.write("\n\n".join("\n".join(_pipeline_lines(each)) for each in plans) + "\n")
+        text = "\n\n".join("\n".join(_pipeline_lines(each)) for each in plans)
+    lastwords.plain_output().write(f"{text}\n")
     return 0
 
 

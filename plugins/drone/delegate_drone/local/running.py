@@ -17,6 +17,7 @@ from delegate_core.engines.driver import Driver
 from delegate_core.engines.engine import Engine, EngineError
 from delegate_core.errors import DelegateError
 from delegate_core.logs import Mask
+from delegate_core.logs.secrecy import Secrecy
 from delegate_core.model import CancelCause, Outcome
 from delegate_core.pipeline.graph import Graph
 from delegate_core.pipeline.spec import RunPolicy, Stage
@@ -70,6 +71,9 @@ class Run:
         stopping: shared with what writes.
         timeout: seconds for each pipeline.
         clock: seconds since 1970.
+
+    Attributes:
+        secrecy: what it hides, also of what a stage brings in later.
     """
 
     def __init__(
@@ -86,8 +90,9 @@ class Run:
         self._stopping = stopping
         self._timeout = timeout
         self._clock = clock
-        passwords = (account.password for account in workload.registries.accounts)
-        self._mask = Mask((*workload.secrets.values(), *passwords))
+        self._mask = Mask((*workload.secrets.values(), *workload.registries.passwords))
+        self.secrecy = Secrecy()
+        self.secrecy.include(self._mask)
         self._ended: dict[str, Verdict] = {}
         self._missing = False
         self._told = False
@@ -187,7 +192,7 @@ class Run:
 
     def _left_out(self, candidate: Candidate, reason: str, *, counts: bool) -> None:
         self._missing = self._missing or counts
-        self._view.tell(PipelineLeftOut(self._clock(), candidate.name, reason, counts))
+        self._view.tell(PipelineLeftOut(self._clock(), candidate.name, self._mask.text(reason), counts))
 
     async def _one(self, candidate: Candidate, engine: Engine, folder: Path) -> None:
         facts = self._workload.facts(candidate, {name: each.status for name, each in self._ended.items()})

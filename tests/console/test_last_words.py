@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from delegate_core.cli.lastwords import last_words
-from delegate_core.errors import SettingsError
-from delegate_core.logs.secrecy import Secrecy
+from delegate_core.console import lastwords
+from delegate_core.logs import Mask, Secrecy
 from tests.harness.scripted import SECRET as ACCOUNT_SECRET
 from tests.harness.scripted import ScriptedManager
 from tests.integration.command import Command
@@ -25,20 +27,25 @@ def harmless(text: str) -> bool:
     return "******" in text and SECRET not in text and all(line.isprintable() for line in text.split("\n"))
 
 
+@contextmanager
+def concealed() -> Iterator[None]:
+    with lastwords.within_a_program():
+        lastwords.conceal(Secrecy("something-else"))
+        lastwords.conceal(Secrecy(SECRET))
+        yield
+
+
 def test_an_error_that_nobody_caught(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended, last_words(Secrecy(SECRET)):
-        raise ValueError(EVIL)
+    with concealed():
+        sys.excepthook(ValueError, ValueError(EVIL), None)
     err = capsys.readouterr().err
-    assert ended.value.code == 1
     assert "ValueError: ******" in err
     assert harmless(err)
 
 
 def test_the_error_that_the_command_ends_with() -> None:
-    with pytest.raises(SettingsError) as ended, last_words(Secrecy(SECRET)):
-        raise SettingsError(f"failed: {EVIL}") from ValueError(EVIL)
-    assert SECRET not in str(ended.value)
-    assert ended.value.__cause__ is None
+    with concealed():
+        assert lastwords.shown(f"failed: {SECRET}, Bearer abcdefghijklmnop") == "failed: ******, Bearer ******"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -46,7 +53,7 @@ def test_an_error_of_a_thread(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise ValueError(EVIL)
 
-    with last_words(Secrecy(SECRET)):
+    with concealed():
         thread = threading.Thread(target=fail, name="worker")
         thread.start()
         thread.join(30)
@@ -61,34 +68,71 @@ class Unruly:
 
 
 def test_an_error_of_a_destructor(capsys: pytest.CaptureFixture[str]) -> None:
-    with last_words(Secrecy(SECRET)):
+    with concealed():
         Unruly()
     err = capsys.readouterr().err
     assert "ValueError: ******" in err
     assert harmless(err)
 
 
+def test_an_error_of_a_destructor_while_another_text_is_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    """The collector may run anywhere, so also while a lock is held that its error's words need."""
+
+    class Mute(Mask):
+        def __hash__(self) -> int:  # asked for while the lock is held
+            Unruly()
+            return 1
+
+    with lastwords.within_a_program():
+        secrecy = Secrecy(SECRET)
+        lastwords.conceal(secrecy)
+        including = threading.Thread(target=lambda: secrecy.include(Mute()), daemon=True)
+        including.start()
+        including.join(30)
+        assert not including.is_alive()
+    assert harmless(capsys.readouterr().err)
+
+
 def test_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        with last_words(Secrecy(SECRET)):
+        with concealed():
             warnings.warn(EVIL, stacklevel=1)
     assert harmless(capsys.readouterr().err)
 
 
 def test_a_record_that_no_handler_takes(capsys: pytest.CaptureFixture[str]) -> None:
-    with last_words(Secrecy(SECRET)):
+    with concealed():
         record = logging.LogRecord("library", logging.WARNING, "", 0, "sent %s", (SECRET,), None)
         assert logging.lastResort is not None
         logging.lastResort.handle(record)
     assert capsys.readouterr().err == "sent ******\n"
 
 
+def test_what_anybody_prints_but_for_what_only_looks_like_a_credential(capsys: pytest.CaptureFixture[str]) -> None:
+    with concealed():
+        print(f"one {SECRET} Bearer abcdefghijklmnop")  # noqa: T201 - as a handler does
+        sys.stderr.writelines(["two ", SECRET])
+        lastwords.plain_output().write("as it is: something-else")
+    shown = capsys.readouterr()
+    assert shown.out == "one ****** Bearer abcdefghijklmnop\nas it is: something-else"
+    assert shown.err == "two ******"
+
+
 def test_afterwards_all_is_as_it_was() -> None:
-    before = (threading.excepthook, warnings.showwarning, logging.lastResort and [*logging.lastResort.filters])
-    with last_words(Secrecy(SECRET)):
+    def present() -> list[object]:
+        resort = logging.lastResort and [*logging.lastResort.filters]
+        return [sys.excepthook, sys.unraisablehook, threading.excepthook, warnings.showwarning, sys.stdout, resort]
+
+    with lastwords.within_a_program():
         pass
-    assert before == (threading.excepthook, warnings.showwarning, logging.lastResort and logging.lastResort.filters)
+    before = present()
+    with lastwords.within_a_program():
+        lastwords.conceal(Secrecy(SECRET))
+        assert all(one is not other for one, other in zip(present(), before, strict=True))
+        assert lastwords.shown(SECRET) == "******"
+    assert present() == before
+    assert lastwords.shown(SECRET) == SECRET
 
 
 @pytest.mark.anyio
