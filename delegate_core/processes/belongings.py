@@ -21,7 +21,14 @@ def processes_of(user: ProcessUser) -> frozenset[Entry]:
     """
     if user.uid in {0, os.getuid(), os.geteuid()}:
         raise ValueError(f"user {user} has more processes than those of tasks")
-    return frozenset(entry for pid, entry in read_table().items() if not entry.dead and user_of(pid) == user.uid)
+    found: set[Entry] = set()
+
+    def note(entry: Entry) -> None:
+        if not entry.dead and user_of(entry.pid) == user.uid:
+            found.add(entry)
+
+    read_table(note=note)
+    return frozenset(found)
 
 
 async def end_all_of(user: ProcessUser, grace: float) -> Ending:

@@ -60,15 +60,16 @@ class _Camera:
         with self.counting:
             self.begun += 1
             since = min(self.waiting)
-        entries = read_table(since)
-        marks = ((pid, environment_value(pid, MARK_VARIABLE)) for pid in entries)
-        brands = ((pid, brand_of(pid)) for pid in entries)
-        return Snapshot(
-            since,
-            entries,
-            {pid: mark for pid, mark in marks if mark is not None},
-            {pid: numbers for pid, numbers in brands if numbers},
-        )
+        marks: dict[int, str] = {}
+        brands: dict[int, frozenset[int]] = {}
+
+        def note(entry: Entry) -> None:
+            if numbers := brand_of(entry.pid):
+                brands[entry.pid] = numbers
+            if (mark := environment_value(entry.pid, MARK_VARIABLE)) is not None:
+                marks[entry.pid] = mark
+
+        return Snapshot(since, read_table(since, note), marks, brands)
 
 
 _camera = _Camera()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +10,9 @@ from functools import cache
 __all__ = ["Entry", "boot_id", "environment_value", "pinned", "read_entry", "read_table", "user_of"]
 
 _CHUNK = 16 * 1024
+_LOOKS = 10
+"""Of one reading; where a machine starts processes faster than they are read, it has to end somewhere."""
+
 _EXEC_LOOKS = 100
 _EXEC_PAUSE = 0.001
 
@@ -45,23 +48,33 @@ def read_entry(pid: int) -> Entry | None:
     return Entry(pid, int(fields[19]), int(fields[1]), int(fields[2]), int(fields[3]), dead)
 
 
-def read_table(since: int = 0) -> dict[int, Entry]:
+def read_table(since: int = 0, note: Callable[[Entry], None] = lambda _: None) -> dict[int, Entry]:
     """All processes by pid that started at `since` (clock ticks since boot) or later.
 
-    Not one moment's picture: they come and go while it is read. What is known to be older is not even looked at,
-    which makes a look cost what is new on the machine and not what is there.
+    Not one moment's picture: they come and go while it is read. So it looks again for those that came meanwhile, until
+    none did: of a program that moves on from process to process, one may be gone before it is read, and the next had
+    not begun when the look did. What is known to be older is not even looked at, which makes a look cost what is new
+    on the machine and not what is there.
+
+    Args:
+        note: is told of each at once; what is asked later may have no answer any more.
     """
     known = _births.copy()
     seen: dict[int, tuple[int, int]] = {}
     table: dict[int, Entry] = {}
-    for pid, node in _folders():
-        birth = known.get(pid, (0, since))
-        if birth[0] == node and birth[1] < since:
-            seen[pid] = birth
-        elif (entry := read_entry(pid)) is not None:
-            seen[pid] = (node, entry.start_time)
-            if entry.start_time >= since:
-                table[pid] = entry
+    for _ in range(_LOOKS):
+        new = [(pid, node) for pid, node in _folders() if pid not in seen or seen[pid][0] != node]
+        for pid, node in new:
+            birth = known.get(pid, (0, since))
+            if birth[0] == node and birth[1] < since:
+                seen[pid] = birth
+            elif (entry := read_entry(pid)) is not None:
+                seen[pid] = (node, entry.start_time)
+                if entry.start_time >= since:
+                    table[pid] = entry
+                    note(entry)
+        if not new:
+            break
     _remember(seen)
     return table
 
