@@ -49,7 +49,7 @@ def read_entry(pid: int) -> Entry | None:
 
 
 def read_table(since: int = 0, note: Callable[[Entry], None] = lambda _: None) -> dict[int, Entry]:
-    """All processes by pid that started at `since` (clock ticks since boot) or later.
+    """All processes by pid that are not too old.
 
     Not one moment's picture: they come and go while it is read. So it looks again for those that came meanwhile, until
     none did: of a program that moves on from process to process, one may be gone before it is read, and the next had
@@ -57,6 +57,7 @@ def read_table(since: int = 0, note: Callable[[Entry], None] = lambda _: None) -
     on the machine and not what is there.
 
     Args:
+        since: when they started at the earliest, in clock ticks since boot.
         note: is told of each at once; what is asked later may have no answer any more.
     """
     known = _births.copy()

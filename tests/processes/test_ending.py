@@ -371,7 +371,7 @@ async def test_a_daemon_that_moves_on_from_process_to_process_is_ended_on_a_busy
     os.mkfifo(tmp_path / "life")
     life = os.open(tmp_path / "life", os.O_RDONLY | os.O_NONBLOCK)
     script = f"exec 5>life; env -i {sys.executable} -S wanderer & exec 5>&-; exec sleep 600"
-    with open(life, "rb", buffering=0) as held:  # noqa: PTH123 - a descriptor
+    with open(life, "rb", buffering=0) as held:  # noqa: ASYNC230, PTH123 - a descriptor
         async with cancelled_at_the_end(Recorder(shell(script, tmp_path, grace=0))) as recorder:
             await recorder.line("ready")
             crowd = await anyio.open_process([sys.executable, "-S", "-c", _CROWD])
