@@ -42,6 +42,22 @@ _UNQUOTED_IN_ZSH: Final = re.compile(r"""^[~=]|[ "#$&'()*;<>?\[\\\]^`{|}]""")
 """The same of zsh, which takes others for special."""
 
 _NAMED_IN_ZSH: Final = dict(zip("\a\b\t\n\v\f\r", "abtnvfr", strict=True))
+_ALONE_IN_ZSH: Final = str.maketrans(
+    {chr(code): f"$'\\{_NAMED_IN_ZSH.get(chr(code)) or f'{code:03o}'}'" for code in (*range(32), 127)}
+)
+"""Control characters between quotes of their own, as `printf %q` of zsh writes them."""
+
+_CARETS_IN_ZSH: Final = str.maketrans(
+    {chr(code): f"\\C-{chr(code ^ 64)}" for code in (*range(32), 127)}
+    | {mark: f"\\{_NAMED_IN_ZSH[mark]}" for mark in "\t\n"}
+)
+"""Control characters as its `set -x` and `export -p` write them."""
+
+_QUOTED_IN_ZSH: Final = _CARETS_IN_ZSH | str.maketrans({mark: f"\\{mark}" for mark in "\\'"})
+"""The same for all that is between `$'` and `'`."""
+
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+_BASE64_FOR_URLS: Final = str.maketrans("+/", "-_")
 
 _ANSI_C: Final = str.maketrans(
     {chr(code): f"\\{code:03o}" for code in (*range(32), 127)}
@@ -123,14 +139,13 @@ def shell_quoted(value: str) -> Iterator[str]:
         yield text.replace("'", "'\"'\"'")
         yield _IN_DOUBLE_QUOTES.sub(r"\\\g<0>", text)
         yield _UNQUOTED.sub(r"\\\g<0>", text)
-        yield text.translate(_ANSI_C)
-        yield "".join(map(_octal, text.translate(_ANSI_C)))
-        zsh = "".join(map(_alone_in_zsh, _UNQUOTED_IN_ZSH.sub(r"\\\g<0>", text)))
-        yield zsh
-        yield "".join(map(_bytes_in_zsh, zsh))
-        zsh = "".join(map(_caret_in_zsh, text))
-        yield zsh
-        yield "".join(map(_meta_in_zsh, zsh))
+        for shown, of_a_byte in (
+            (text.translate(_ANSI_C), _octal),
+            (_UNQUOTED_IN_ZSH.sub(r"\\\g<0>", text).translate(_ALONE_IN_ZSH), _alone_in_zsh),
+            (text.translate(_QUOTED_IN_ZSH), _meta_in_zsh),
+        ):
+            yield shown
+            yield _bytewise(shown, of_a_byte)
 
 
 FORMS: Final[tuple[Form, ...]] = (
@@ -151,40 +166,21 @@ def patterns(value: str, forms: Iterable[Form] = FORMS) -> frozenset[bytes]:
     return frozenset(encoded for text in texts for encoded in _encodings(text))
 
 
-def _octal(character: str) -> str:
-    """A character as bash writes it where the locale has no UTF-8."""
-    return character if character.isascii() else "".join(f"\\{byte:03o}" for byte in _encode(character))
+def _bytewise(text: str, shown: Callable[[int], str]) -> str:
+    """A text as a shell writes it where the locale has no UTF-8: what is not ASCII byte by byte."""
+    return _NOT_ASCII.sub(lambda found: "".join(map(shown, _encode(found[0]))), text)
 
 
-def _alone_in_zsh(character: str) -> str:
-    """A character as `printf %q` of zsh writes it: control characters between quotes of their own."""
-    if character.isprintable() or ord(character) > 127:
-        return character
-    return f"$'\\{_NAMED_IN_ZSH.get(character) or f'{ord(character):03o}'}'"
+def _octal(byte: int) -> str:
+    return f"\\{byte:03o}"
 
 
-def _bytes_in_zsh(character: str) -> str:
-    """The same where the locale has no UTF-8: what is not ASCII too, byte by byte."""
-    return character if character.isascii() else "".join(f"$'\\{byte:03o}'" for byte in _encode(character))
+def _alone_in_zsh(byte: int) -> str:
+    return f"$'\\{byte:03o}'"
 
 
-def _caret_in_zsh(character: str) -> str:
-    """A character between `$'` and `'`, as zsh's `set -x` and `export -p` write it."""
-    return f"\\{character}" if character in "\\'" else _caret(character)
-
-
-def _caret(character: str) -> str:
-    if character in "\t\n":
-        return f"\\{_NAMED_IN_ZSH[character]}"
-    code = ord(character)
-    return f"\\C-{chr(code ^ 64)}" if code < 32 or code == 127 else character
-
-
-def _meta_in_zsh(character: str) -> str:
-    """The same where the locale has no UTF-8."""
-    if character.isascii():
-        return character
-    return "".join(f"\\M-{_caret(chr(byte - 128))}" for byte in _encode(character))
+def _meta_in_zsh(byte: int) -> str:
+    return f"\\M-{chr(byte - 128).translate(_CARETS_IN_ZSH)}"
 
 
 def _seeds(value: str) -> set[str]:
@@ -203,7 +199,7 @@ def _certain_base64(data: bytes, offset: int) -> str:
 def _both_alphabets(run: str) -> Iterator[str]:
     if len(run) >= _MIN_BASE64:
         yield run
-        yield run.translate(str.maketrans("+/", "-_"))
+        yield run.translate(_BASE64_FOR_URLS)
 
 
 def _encode(text: str) -> bytes:

@@ -3,19 +3,26 @@
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from itertools import repeat
+from typing import Any, Final, NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from delegate_core.logs import forms
 
-__all__ = ["Mask", "MaskStream"]
+__all__ = ["LONG", "Mask", "MaskStream"]
 
 _HEAD: Final = 6
 """Bytes by which a place is recognised where a pattern may begin; shorter tails are looked up whole."""
 
-_Match = tuple[int, int, int]
-"""Pattern index, start, end: what the automaton returns."""
+LONG: Final = 128
+"""Bytes beyond which a pattern is found by as many of its first ones; more than a line of base64 has."""
+
+_Match = tuple[int, int]
+"""Start and end of what is hidden."""
+
+_Place = tuple[int, int, int]
+"""Number of a beginning, and its start and end: what an automaton returns."""
 
 
 class Mask:
@@ -41,7 +48,7 @@ class Mask:
         short: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._replacement = replacement.encode()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a destructor that fails meanwhile has its error masked in the same thread
         self._patterns: set[bytes] = set()
         self._matcher: _Matcher | None = None
         self._stale = False
@@ -77,7 +84,7 @@ class Mask:
         if matcher is None:
             return text
         data = text.encode("utf-8", "surrogatepass")
-        return matcher.replace(data, matcher.matches(data), len(data)).decode("utf-8", "surrogatepass")
+        return matcher.replace(data, matcher.find(data).matches, len(data)).decode("utf-8", "surrogatepass")
 
     def json(self, value: Any) -> Any:
         """Mask every string in a JSON value, keys included; of keys that become equal the last one stays."""
@@ -116,44 +123,57 @@ class MaskStream:
         if matcher is None:
             self._held = b""
             return data
-        matches = matcher.matches(data)
-        end = matcher.certain_end(data, matches)
+        if self._held and matcher.begins_pattern(data):
+            self._held = data  # at once, for a long secret may come in many small pieces
+            return b""
+        found = matcher.find(data)
+        end = matcher.certain_end(data, found)
         self._held = data[end:]
-        return matcher.replace(data, matches, end)
+        return matcher.replace(data, found.matches, end)
 
     def finish(self) -> bytes:
         """The stream is over: return the rest, masked."""
         data, self._held = self._held, b""
         matcher = self._mask._current()  # noqa: SLF001 - the stream is the other half of Mask
-        return data if matcher is None else matcher.replace(data, matcher.matches(data), len(data))
+        return data if matcher is None else matcher.replace(data, matcher.find(data).matches, len(data))
+
+
+class _Found(NamedTuple):
+    matches: list[_Match]
+    places: list[_Place]
 
 
 class _Matcher:
-    """Immutable: finds a set of patterns, and the tails that may become one."""
+    """Immutable: finds a set of patterns, and the tails that may become one.
+
+    An automaton costs some fifty times the memory of its patterns, so of a long one it has the beginning only.
+    """
 
     def __init__(self, patterns: Iterable[bytes], replacement: bytes) -> None:
         self._replacement = replacement
         self._sorted = sorted(patterns)
-        self._longest = max(map(len, self._sorted))
-        self._automaton = BytesAhoCorasick(self._sorted, MatchKind.LeftmostLongest)
+        short = [pattern for pattern in self._sorted if len(pattern) <= LONG]
+        self._short = BytesAhoCorasick(short, MatchKind.LeftmostLongest)
+        self._long = _LongPatterns(pattern for pattern in self._sorted if len(pattern) > LONG)
         self._beginnings = frozenset(
             pattern[:length] for pattern in self._sorted for length in range(1, min(_HEAD + 1, len(pattern)))
         )
         heads = {pattern[:_HEAD] for pattern in self._sorted if len(pattern) > _HEAD + 1}
         self._heads = BytesAhoCorasick(heads)
 
-    def matches(self, data: bytes) -> list[_Match]:
-        """All matches in order, leftmost and longest, none overlapping another."""
-        return self._automaton.find_matches_as_indexes(data)
+    def find(self, data: bytes) -> _Found:
+        """All matches in order, leftmost and longest, none overlapping another; and where long ones may begin."""
+        places = self._long.places(data)
+        return _Found(self._with_long(data, places) if places else self._in_short(data, 0), places)
 
-    def certain_end(self, data: bytes, matches: list[_Match]) -> int:
+    def certain_end(self, data: bytes, found: _Found) -> int:
         """How much of `data` no further byte can change.
 
         That is up to the first place from which the rest is the beginning of a longer pattern, unless the
         place lies inside a match: a match that began earlier is taken first, so nothing can begin there.
         """
-        for place in self._open_places(data):
-            if not _inside(place, matches):
+        for place in self._open_places(data, found.places):
+            if not _inside(place, found.matches):
                 return place
         return len(data)
 
@@ -163,7 +183,7 @@ class _Matcher:
             return data[:end]
         parts: list[bytes] = []
         shown = 0
-        for _, start, stop in matches:
+        for start, stop in matches:
             if start >= end:
                 break
             parts += (data[shown:start], self._replacement)
@@ -171,27 +191,76 @@ class _Matcher:
         parts.append(data[shown:end])
         return b"".join(parts)
 
-    def _open_places(self, data: bytes) -> Iterator[int]:
+    def begins_pattern(self, text: bytes) -> bool:
+        """Whether a pattern begins with `text` and goes on: sorted, it would stand right behind it."""
+        index = bisect_right(self._sorted, text)
+        return index < len(self._sorted) and self._sorted[index].startswith(text)
+
+    def _in_short(self, data: bytes, start: int) -> list[_Match]:
+        """The matches of short patterns from a place on, as if nothing stood before it."""
+        rest = data[start:] if start else data
+        return [(start + first, start + stop) for _, first, stop in self._short.find_matches_as_indexes(rest)]
+
+    def _with_long(self, data: bytes, places: list[_Place]) -> list[_Match]:
+        matches: list[_Match] = []
+        short, taken, end = self._in_short(data, 0), 0, 0
+        for place in places:
+            long = self._long.at(data, place) if place[1] >= end else None
+            if long is None:
+                continue
+            start, stop = long
+            while taken < len(short) and short[taken][0] < start:
+                end = short[taken][1]
+                taken += 1
+            if end <= start:
+                matches += [*short[:taken], long]
+                short, taken, end = self._in_short(data, stop), 0, stop
+        return matches + short
+
+    def _open_places(self, data: bytes, places: list[_Place]) -> Iterator[int]:
         """In order, each place from which the rest of `data` is a proper beginning of some pattern."""
-        window = max(0, len(data) - self._longest + 1)
+        window = max(0, len(data) - LONG + 1)
+        yield from (place[1] for place in places if self._long.open_at(data, place))
         short = max(window, len(data) - _HEAD)
         tail = data[window:] if window else data
         for _, start, _ in self._heads.find_matches_as_indexes(tail, overlapping=True):
-            if window + start < short and self._begins_pattern(tail[start:]):
+            if window + start < short and self.begins_pattern(tail[start:]):
                 yield window + start
         for place in range(short, len(data)):
             if data[place:] in self._beginnings:
                 yield place
 
-    def _begins_pattern(self, text: bytes) -> bool:
-        """Whether a pattern begins with `text` and goes on: sorted, it would stand right behind it."""
-        index = bisect_right(self._sorted, text)
-        return index < len(self._sorted) and self._sorted[index].startswith(text)
+
+class _LongPatterns:
+    """Those that are found by their beginnings. Two that begin alike are told apart by what follows."""
+
+    def __init__(self, patterns: Iterable[bytes]) -> None:
+        by_beginning: dict[bytes, list[bytes]] = {}
+        for pattern in sorted(patterns, key=len, reverse=True):
+            by_beginning.setdefault(pattern[:LONG], []).append(pattern)
+        self._patterns = list(by_beginning.values())
+        self._beginnings = BytesAhoCorasick(by_beginning) if by_beginning else None
+
+    def places(self, data: bytes) -> list[_Place]:
+        """In order, where one of the beginnings is."""
+        return [] if self._beginnings is None else self._beginnings.find_matches_as_indexes(data, overlapping=True)
+
+    def at(self, data: bytes, place: _Place) -> _Match | None:
+        """The longest pattern there."""
+        number, start, _ = place
+        whole = next((pattern for pattern in self._patterns[number] if data.startswith(pattern, start)), None)
+        return None if whole is None else (start, start + len(whole))
+
+    def open_at(self, data: bytes, place: _Place) -> bool:
+        """Whether the rest of the data is a proper beginning of a pattern there."""
+        number, start, _ = place
+        longer = [pattern for pattern in self._patterns[number] if len(pattern) > len(data) - start]
+        return bool(longer) and any(map(bytes.startswith, longer, repeat(data[start:])))
 
 
 def _inside(place: int, matches: list[_Match]) -> bool:
     """Whether `place` lies behind the first byte of a match and before its end."""
-    for _, start, stop in reversed(matches):
+    for start, stop in reversed(matches):
         if stop <= place:
             return False
         if start < place:

@@ -11,6 +11,7 @@ from delegate_core.hooks import Implementation
 from delegate_core.model import JsonValue, Outcome, SecretTask, Task, TaskResult
 from delegate_core.secrets import ExpressionError, SecretError, Template, builtin, parse
 from delegate_core.settings import Reference
+from delegate_core.settings.secretfrom import LARGEST_SECRET
 
 __all__ = ["Secrets"]
 
@@ -62,6 +63,8 @@ class Secrets:
         if not isinstance(value, str) or not value:
             got = "an empty text" if value == "" else type(value).__name__
             raise SecretError(f"secret {name!r} ({reference}): its provider answered {got}")
+        if excess := _excess(value):
+            raise SecretError(f"secret {name!r} ({reference}): {excess}")
         return value
 
     async def _ask(self, reference: Reference) -> str:
@@ -157,7 +160,16 @@ class _Resolution:
         if not isinstance(value, str) or not value:
             reason = f"the handler of {sub.type!r} must answer an object whose value is a text that is not empty"
             raise _Ended(TaskResult.failed(f"secret {sub.id!r}: {reason}"))
+        if excess := _excess(value):
+            raise _Ended(TaskResult.failed(f"secret {sub.id!r}: {excess}"))
         return value
+
+
+def _excess(value: str) -> str:
+    """Why a value is too large to be a secret; empty if it is not."""
+    size = len(value.encode("utf-8", "surrogatepass"))
+    most = LARGEST_SECRET // 1024
+    return f"it has {size / 1024:.0f} KiB, and a secret has {most} at most" if size > LARGEST_SECRET else ""
 
 
 def _decoded(answer: JsonValue) -> JsonValue:

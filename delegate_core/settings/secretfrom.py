@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 from delegate_core.settings.paths import UserPath
 
-__all__ = ["Keeper", "SecretFrom", "SecretUnavailable", "Value", "secret_names", "text_of"]
+__all__ = ["LARGEST_SECRET", "Keeper", "SecretFrom", "SecretUnavailable", "Value", "secret_names", "text_of"]
 
 
-_LARGEST: Final = 64 * 1024
-"""Bytes of a file that is a secret: more than any key. What is larger is another file, named by mistake."""
+LARGEST_SECRET: Final = 256 * 1024
+"""Bytes of a secret: more than any key or kubeconfig. What is larger is another file, named by mistake, and to look
+for it in every line of a log would cost the runner hundreds of megabytes."""
 
 
 class SecretUnavailable(Exception):
@@ -66,9 +67,11 @@ def _read(file: Path) -> str:
         if not stat.S_ISREG(file.stat().st_mode):
             raise SecretUnavailable(f"{file} is no file: name a file that holds the secret")
         with file.open("rb") as opened:
-            content = opened.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise SecretUnavailable(f"{file} has more than {_LARGEST // 1024} KiB: name a file that holds the secret")
+            content = opened.read(LARGEST_SECRET + 1)
+        if len(content) > LARGEST_SECRET:
+            raise SecretUnavailable(
+                f"{file} has more than {LARGEST_SECRET // 1024} KiB: name a file that holds the secret"
+            )
         text = content.decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"

@@ -4,15 +4,20 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegate_core.logs import Mask
 from delegate_core.logs.forms import patterns
+from delegate_core.logs.mask import LONG
 
 STARS = b"******"
 
 SECRETS = st.text("ab\n", min_size=3, max_size=20).filter(lambda value: len(value.strip()) >= 3)
+LONG_SECRETS = st.tuples(SECRETS, st.integers(1, 2), SECRETS).map(
+    lambda parts: parts[0] * (parts[1] * LONG // len(parts[0])) + parts[2]
+)
+"""Found by their beginning alone, at many places, since each is one text over and over, or nearly."""
 
 
 def scan(hidden: frozenset[bytes], data: bytes, *, final: bool) -> tuple[bytes, bytes]:
@@ -32,10 +37,11 @@ def hidden_by(secrets: list[str]) -> frozenset[bytes]:
 
 
 @st.composite
-def printed(draw: st.DrawFn, secrets: list[str]) -> bytes:
+def printed(draw: st.DrawFn, secrets: list[str], longest: int = 30) -> bytes:
     """Text made of pieces of patterns, so that matches overlap, nearly happen and grow."""
     choices = sorted(hidden_by(secrets)) or [b"ab"]
-    pieces = draw(st.lists(st.tuples(st.sampled_from(choices), st.integers(0, 30), st.integers(0, 30))))
+    lengths = st.integers(0, longest)
+    pieces = draw(st.lists(st.tuples(st.sampled_from(choices), lengths, lengths)))
     return b"".join(pattern[start : start + length] for pattern, start, length in pieces)
 
 
@@ -71,6 +77,19 @@ def test_each_byte_comes_out_as_soon_as_it_is_certain_under_the_secrets_so_far(
     assert stream.finish() == scan(hidden_by(known), held, final=True)[0]
 
 
+@settings(max_examples=min(30, settings().max_examples))
+@given(st.data(), SECRETS, LONG_SECRETS, LONG_SECRETS)
+def test_long_secrets_are_found_like_short_ones(data: st.DataObject, short: str, one: str, other: str) -> None:
+    secrets = [short, one, other]
+    hidden, held = hidden_by(secrets), b""
+    stream = Mask(secrets).stream()
+    for chunk in data.draw(chunked(data.draw(printed(secrets, longest=3 * LONG)))):
+        expected, held = scan(hidden, held + chunk, final=False)
+        assert stream.feed(chunk) == expected
+
+    assert stream.finish() == scan(hidden, held, final=True)[0]
+
+
 @given(st.data(), st.lists(SECRETS, max_size=3))
 def test_a_whole_text_is_masked_like_a_stream(data: st.DataObject, secrets: list[str]) -> None:
     text = data.draw(printed(secrets))
@@ -87,6 +106,33 @@ def test_every_pattern_is_hidden_wherever_it_is_cut_in_two(length: int) -> None:
             stream = mask.stream()
             assert stream.feed(b"= " + pattern[:cut]) == b"= "
             assert stream.feed(pattern[cut:]) + stream.finish() == STARS
+
+
+def test_a_secret_of_many_lines_is_hidden_as_one_however_it_is_printed() -> None:
+    secret = "".join(f"    key-{number}: {number * number:020}\n" for number in range(3000))
+    stream = Mask([secret]).stream()
+
+    *first, last = secret.encode().splitlines(keepends=True)
+    assert {stream.feed(line) for line in first} == {b""}
+    assert stream.feed(last + b"tail\n") == STARS + b"tail\n"
+
+
+def test_of_two_long_secrets_that_begin_alike_each_is_hidden_to_its_end() -> None:
+    common = "".join(f"{number}-" for number in range(100))
+    mask = Mask([common + "x", common + "x-and-more", "end" + common])
+
+    shown = mask.text(f"{common}x {common}x-and-more {common}z end{common}x")
+
+    assert shown == f"****** ****** {common}z ******x"
+
+
+def test_what_begins_first_is_hidden_first_be_it_short_or_long() -> None:
+    long = "".join(f"{number}-" for number in range(100))
+    mask = Mask([long, "zz0-1-2-", "99-yy-yy"])
+
+    shown = mask.text(f"zz{long} {long}yy-yy 99-yy-yy")
+
+    assert shown == f"******{long.removeprefix('0-1-2-')} ******yy-yy ******"
 
 
 def test_an_ordinary_line_comes_out_at_once_beside_a_long_key() -> None:

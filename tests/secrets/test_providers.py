@@ -54,10 +54,10 @@ async def test_a_file_that_cannot_be_a_secret(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    (tmp_path / "large").write_text("x" * (64 * 1024 + 1))
+    (tmp_path / "large").write_text("x" * (256 * 1024 + 1))
     said = [await refused(f"file:{tmp_path / name}") for name in ("pipe", "empty", "binary", "none", "large")]
     ends = ["pipe is no file: ", "empty is empty: ", "binary: not UTF-8 text: ", "none: No such file or directory: ",
-            "large has more than 64 KiB: "]  # fmt: skip
+            "large has more than 256 KiB: "]  # fmt: skip
     assert all(f"{tmp_path}/{end}" in text for text, end in zip(said, ends, strict=True))
 
 

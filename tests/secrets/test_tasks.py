@@ -51,6 +51,8 @@ class Keys:
             raise RuntimeError("out of order")
         if reference == "none":
             raise SecretError("there is no such key; add it")
+        if reference == "huge":
+            return "x" * 300 * 1024
         return reference.upper() if reference != "number" else 5  # type: ignore[return-value]  # breaks the contract
 
     @hookimpl
@@ -123,11 +125,13 @@ async def test_secret_tasks_run_in_their_order_and_see_what_came_before(backend:
 @pytest.mark.parametrize(
     ("data", "secrets", "outcome", "error"),
     [
-        ("${{secrets.zz}}", [], "rejected", "rejected: data, column 1: no secret 'zz'; known: broken, none, "),
+        ("${{secrets.zz}}", [], "rejected", "rejected: data, column 1: no secret 'zz'; known: broken, huge, "),
         ("<{ a | rot13 }>", [], "rejected", "rejected: data, column 8: no function 'rot13'; known: getAsBase64, "),
         ("${{secrets.none}}", [], "failed", "secret 'none' (keys:none): there is no such key; add it"),
         ("${{secrets.broken}}", [], "failed", "secret 'broken' (keys:broken): RuntimeError: out of order"),
         ("${{secrets.number}}", [], "failed", "secret 'number' (keys:number): its provider answered int"),
+        ("${{secrets.huge}}", [], "failed", "secret 'huge' (keys:huge): it has 300 KiB, and a secret has 256 at most"),
+        ("x", [("a", "give", {"value": "é" * 150 * 1024})], "failed", "secret 'a': it has 300 KiB, and a secret has "),
         ("${{secrets.odd}}", [], "failed", "secret 'odd' (odd:x): no plugin of this runner is such a provider; "),
         ("x", [("a", "give", {"other": SECRET})], "failed", "secret 'a': the handler of 'give' must answer an object"),
         ("x", [("a", "give", {"value": 5})], "failed", "secret 'a': the handler of 'give' must answer an object"),
@@ -150,7 +154,8 @@ async def test_what_is_wrong_with_a_secret_ends_its_task_and_tells_no_value(
     outcome: str,
     error: str,
 ) -> None:
-    runner = await work(backend, bench, none="keys:none", broken="keys:broken", number="keys:number", odd="odd:x")
+    declared = {"none": "keys:none", "broken": "keys:broken", "number": "keys:number", "huge": "keys:huge"}
+    runner = await work(backend, bench, odd="odd:x", **declared)
     subs = [SecretTask(id=name, type=kind, data=given) for name, kind, given in secrets]
     result = await runner.run("t", data, *subs)
     assert (result.outcome, result.data) == (Outcome(outcome), None)
