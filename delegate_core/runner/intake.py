@@ -28,7 +28,10 @@ __all__ = ["Intake"]
 _log = logging.getLogger(__name__)
 
 _PATIENCE = 300.0
-"""Seconds to ask again for a claim whose reply was lost, before that is left to the next start."""
+"""Seconds in which a claim is to be answered, before its slot and who offered it wait no longer."""
+
+_ASKED_ON = (30.0, 120.0)
+"""Seconds between two tries from then on: at first, and at most."""
 
 _REMEMBERED = 1024
 """Cancellations kept for tasks that are not here: they may be listed before the claim is answered."""
@@ -45,7 +48,8 @@ class Intake:
         self._vetoes = core.plugins.each("accept_task")
         self._cancelled: OrderedDict[str, CancelCause] = OrderedDict()
         self._stopping: CancelCause | None = None
-        self._open: dict[str, int] = {}
+        self._in_doubt: set[str] = set()
+        """Ids of the tasks that may be ours, and whose claims are asked for beside everything else."""
 
     # ------------------------------------------------------------------ offers
 
@@ -67,7 +71,7 @@ class Intake:
         """Take an offer without waiting. False: no room."""
         core = self._core
         settle = _Settle(settled)
-        if offer.task_id in core.taken:
+        if offer.task_id in core.taken or offer.task_id in self._in_doubt:
             settle(Settled.DUPLICATE)
         elif self._vetoes and self._vetoed(offer):
             settle(Settled.VETOED)
@@ -118,12 +122,12 @@ class Intake:
         slot = Slot(self._core.slots, offer.type)
         with self.life(session, offer.task_id, slot):
             try:
-                claimed = await self._claim(session, offer, settle)
+                claimed = await self._claim(session, offer, settle, slot)
             finally:
                 settle(Settled.GONE)
             if claimed is not None:
                 await self._carry_out(*claimed, slot)
-            elif offer.task_id not in self._open:
+            else:
                 self._core.slots.refund()
 
     async def resume(self, session: Session, number: int, task: Task, slot: Slot) -> None:
@@ -197,21 +201,21 @@ class Intake:
     # ------------------------------------------------------------------ claiming
 
     async def _claim(
-        self, session: Session, offer: Offer, settle: _Settle
+        self, session: Session, offer: Offer, settle: _Settle, slot: Slot
     ) -> tuple[Execution, TaskResult | None] | None:
-        """Claim an offer whose intent is journaled first. None: it is not ours, or may be and nobody knows."""
+        """Claim an offer whose intent is journaled first. None: it is not ours."""
         core = self._core
         try:
-            number = await self._intend(session, offer)
+            number = await core.journal.intend(offer, session.identity)
         except JournalFull as error:
             _log.warning("task %s (%s) left to others: %s", offer.task_id, offer.type, error)
             return None
         offer = Offer(offer.task_id, offer.type, offer.detail, lambda: settle(Settled.CLAIMED))
-        try:
+        with anyio.move_on_after(_PATIENCE) as patience:
             answer = await self._ask(session, offer)
-        except _UnansweredError:
-            self._leave_open(offer.task_id, number)
-            return None
+        if patience.cancelled_caught:
+            settle(Settled.GONE)
+            answer = await self._ask_on(session, offer, slot)
         if answer is None:
             core.journal.forget(number)
             return None
@@ -222,28 +226,8 @@ class Intake:
         core.observers.task_claimed(task=task)
         return self._execution(session, number, task), result
 
-    async def _intend(self, session: Session, offer: Offer) -> int:
-        """Journal the intent; it takes the place of an earlier one of this task that was left open."""
-        core = self._core
-        number = await core.journal.intend(offer, session.identity)
-        earlier = self._open.pop(offer.task_id, None)
-        if earlier is not None:
-            core.journal.forget(earlier)
-            core.unsettled.discard(offer.task_id)
-        return number
-
-    def _leave_open(self, task_id: str, number: int) -> None:
-        """Keep the intent in the journal: the next start asks again, and so does the next offer of this task."""
-        _log.error("task %s: no answer to its claim for %.0fs: whether it is ours stays open", task_id, _PATIENCE)
-        self._open[task_id] = number
-        self._core.unsettled.add(task_id)
-
     async def _ask(self, session: Session, offer: Offer) -> Task | Ended | None:
-        """Ask once; after a fault whose reply may have been lost, ask again until answered.
-
-        Raises:
-            _UnansweredError: there was no answer for a long while.
-        """
+        """Ask once; after a fault whose reply may have been lost, ask again until answered."""
         core = self._core
         try:
             return await core.backend.claim(session, offer, again=False)
@@ -258,24 +242,39 @@ class Intake:
         except Fault as error:
             raise_if_cancelled()
             _log.warning("claim of task %s: %s", offer.task_id, describe(error))
-        return await self._ask_again(session, offer)
-
-    async def _ask_again(self, session: Session, offer: Offer) -> Task | Ended | None:
-        core = self._core
         backoff = Backoff()
-        with anyio.move_on_after(_PATIENCE):
-            await anyio.sleep(backoff.next())
-            return await until_answered(
-                lambda: core.backend.claim(session, offer, again=True),
-                f"claim of task {offer.task_id}",
-                backoff=backoff,
-                interrupted=lambda interrupt: core.interrupted(interrupt, session),
-            )
-        raise _UnansweredError
+        await anyio.sleep(backoff.next())
+        return await self._ask_again(session, offer, backoff)
 
+    async def _ask_again(self, session: Session, offer: Offer, backoff: Backoff) -> Task | Ended | None:
+        core = self._core
+        return await until_answered(
+            lambda: core.backend.claim(session, offer, again=True),
+            f"claim of task {offer.task_id}",
+            backoff=backoff,
+            interrupted=lambda interrupt: core.interrupted(interrupt, session),
+        )
 
-class _UnansweredError(Exception):
-    """A claim was asked again for a long while, and never answered."""
+    async def _ask_on(self, session: Session, offer: Offer, slot: Slot) -> Task | Ended | None:
+        """The slot is for others from here on; the server is still asked, since nobody else would learn of the task.
+
+        No drain waits for that: the intent is in the journal, and the next start asks again.
+        """
+        core, task_id = self._core, offer.task_id
+        _log.error("task %s: no answer to its claim for %.0fs: it may be ours, and is asked for on", task_id, _PATIENCE)
+        self._in_doubt.add(task_id)
+        core.unsettled.add(task_id)
+        core.taken.discard(task_id)
+        slot.release()
+        core.change()
+        try:
+            answer = await self._ask_again(session, offer, Backoff(*_ASKED_ON))
+        finally:
+            self._in_doubt.discard(task_id)
+        core.unsettled.discard(task_id)
+        core.taken.add(task_id)
+        slot.seize()
+        return answer
 
 
 class _Settle:

@@ -152,20 +152,27 @@ class Slots:
 class Slot:
     """One taken slot, given back once however often that is asked for."""
 
-    __slots__ = ("_slots", "_task_type")
+    __slots__ = ("_is_taken", "_slots", "_task_type")
 
     def __init__(self, slots: Slots, task_type: str) -> None:
-        self._slots: Slots | None = slots
+        self._slots = slots
         self._task_type = task_type
+        self._is_taken = True
 
     def release(self) -> None:
         """Give it back."""
-        slots, self._slots = self._slots, None
-        if slots is not None:
-            slots.release(self._task_type)
+        if self._is_taken:
+            self._is_taken = False
+            self._slots.release(self._task_type)
+
+    def seize(self) -> None:
+        """Take it again, whether or not there is room."""
+        if not self._is_taken:
+            self._is_taken = True
+            self._slots.seize(self._task_type)
 
     def handed_over(self) -> Slot:
         """The same slot for a new owner; this one gives nothing back any more."""
-        slots, self._slots = self._slots, None
-        assert slots is not None, "a slot is handed over before it is given back"  # noqa: S101 - for the type checker
-        return Slot(slots, self._task_type)
+        assert self._is_taken, "a slot is handed over before it is given back"  # noqa: S101 - whoever breaks it sees why
+        self._is_taken = False
+        return Slot(self._slots, self._task_type)
