@@ -21,7 +21,7 @@ from delegate_core.model import (
 )
 from delegate_core.pipeline.states import ERROR_CODE, StageStatus
 from delegate_drone.compiler import Facts, Options, substitution_variables
-from delegate_drone.faults import ServerFault
+from delegate_drone.faults import ServerFault, Unusable
 from delegate_drone.foreign import wanted_timeout
 from delegate_drone.limits import Limits
 from delegate_drone.manifest import Foreign
@@ -95,7 +95,7 @@ async def _take_up(
         details = details or await book.details()
     except EndedElsewhere:
         return Ended(bare, TaskResult.cancelled(CancelCause.SERVER))
-    except ServerFault as fault:
+    except (ServerFault, Unusable) as fault:
         return Ended(bare, broken(f"the server has no details of this stage: {fault}"))
     task = _task(book, saving, details)
     if details.build.is_done:

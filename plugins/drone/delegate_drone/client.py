@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from delegate_core.errors import CredentialsError, SettingsError
 from delegate_core.http import Reply, TlsOptions, Transport, TransportError, TransportKind, open_transport, operation
 from delegate_drone.dump import HttpDump
-from delegate_drone.faults import NotDrone, NotSent, ServerFault, Unanswered, judged, place
+from delegate_drone.faults import NotDrone, NotSent, ServerFault, Unanswered, Unusable, judged, place
 from delegate_drone.wire import CardInput, Details, Filter, LogLine, Stage, Step, WireModel
 
 __all__ = ["DroneClient", "parse_address"]
@@ -280,8 +280,8 @@ def _bare(lines: Iterable[LogLine]) -> list[dict[str, Any]]:
     return [{"pos": line.pos, "out": line.out, "time": line.time} for line in lines]
 
 
-def _unusable(reply: Reply, what: str) -> Unanswered:
-    return Unanswered(f"{place(reply)} answered {reply.status}, {what}: is it a Drone server, or a proxy?")
+def _unusable(reply: Reply, what: str) -> Unusable:
+    return Unusable(f"{place(reply)} answered {reply.status}, {what}: is it a Drone server, or a proxy?")
 
 
 def _parsed(model: type[M], reply: Reply) -> M:

@@ -5,11 +5,13 @@
     DroneFault
     ├── NotSent           no connection came about: the server has certainly not seen the call
     ├── Unanswered        the reply did not come, or was none: the server may have done what was asked
+    │   └── Unusable      it came, and is not what that call is answered with
     ├── Settled           the server's own answer, which another try does not change
     │   ├── LockLost      the version sent is not the row's: somebody else, or a try of ours, has moved it
     │   ├── AlreadyThere  a row with this key exists
     │   ├── NoStream      the step has no live log: it is not running, or the server was restarted
-    │   └── NoSuchRow     the server does not know the stage, step, build or repository (any more)
+    │   ├── NoSuchRow     the server does not know the stage, step, build or repository (any more)
+    │   └── TooLarge      413: the server, or a proxy before it, takes nothing of that size
     ├── Misdirected       nothing to expect until a setting is changed, here or there
     │   ├── TokenRefused  401
     │   ├── SecretMissing 403: the server has no secret for runners
@@ -41,7 +43,9 @@ __all__ = [
     "ServerFault",
     "Settled",
     "TokenRefused",
+    "TooLarge",
     "Unanswered",
+    "Unusable",
     "judged",
     "place",
 ]
@@ -76,6 +80,10 @@ class Unanswered(DroneFault):
     uncertain = True
 
 
+class Unusable(Unanswered):
+    """A reply came, and is not what that call is answered with: it may pass, as a proxy's does, or be so each time."""
+
+
 class Settled(DroneFault):
     """The server's own answer; the same call gets it again."""
 
@@ -94,6 +102,10 @@ class NoStream(Settled):
 
 class NoSuchRow(Settled):
     """The server does not know what the call was about."""
+
+
+class TooLarge(Settled):
+    """What was sent is larger than the server, or a proxy before it, takes."""
 
 
 class Misdirected(DroneFault):
@@ -205,6 +217,11 @@ _MEANINGS: tuple[tuple[type[Settled], tuple[str, ...], str], ...] = (
 def _settled(reply: Reply, where: str) -> DroneFault | None:
     if reply.status == 409:
         return LockLost(f"{where}: {_MEANINGS[0][2]}")
+    if reply.status == 413:
+        return TooLarge(
+            f"{where} answered 413: it is too large for the server, or for a proxy before it; raise the limit there "
+            "(nginx: client_max_body_size), or lower log_limit here"
+        )
     if reply.status != 500:
         return None
     text = _text(reply).lower()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
-from delegate_drone.faults import DroneFault, LockLost, NotSent, ServerFault, TokenRefused, Unanswered
+from delegate_drone.faults import DroneFault, LockLost, NotSent, ServerFault, TokenRefused, Unanswered, Unusable
 from delegate_drone.records import Patience, persist
 from tests.drone.rpc.conftest import QUICK
 
@@ -43,6 +45,13 @@ async def test_the_servers_own_errors_are_counted_and_a_proxys_are_not() -> None
     with pytest.raises(ServerFault, match="own"):
         await persist(call, QUICK, tries=2)
     assert call.tries == 11
+
+
+async def test_replies_that_are_no_answer_are_counted_and_lost_ones_are_not() -> None:
+    call = Script(*[Unanswered("lost")] * 20, *[Unusable("a page")] * 20)
+    with pytest.raises(Unusable):
+        await persist(call, replace(QUICK, unusable=3), tries=9)
+    assert call.tries == 23
 
 
 async def test_each_fault_that_is_tried_again_is_noted() -> None:

@@ -58,6 +58,7 @@ class StageBook:
             EndedElsewhere: the build is over already, so the stage is not to be run.
             ServerFault: the server keeps answering with an error (the manifest cannot be fetched, say), with which it
                 may have ended the stage itself: `fail` with it.
+            Unusable: what it answers are no details, for minutes: the same.
         """
         async with self._mine():
             return await self._rows.ask()

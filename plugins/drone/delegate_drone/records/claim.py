@@ -28,7 +28,7 @@ class Claim(NamedTuple):
 async def claim(
     client: DroneClient, stage_id: int, machine: str, *, again: bool = False, patience: Patience | None = None
 ) -> Claim | None:
-    """Accept a stage, trying until it is answered; None: it is not to be had.
+    """Accept a stage, trying until it is answered, or keeps being answered with an error; None: it is not to be had.
 
     The intent has to be journaled before this is called.
 
@@ -40,7 +40,7 @@ async def claim(
         patience: the pauses between tries.
 
     Raises:
-        ServerFault: it may be ours, and the server keeps answering with an error when asked.
+        ServerFault, Unusable: it may be ours, and the server keeps answering with an error, or with nonsense.
     """
     patience, doubt = patience or Patience(), again
 
@@ -49,7 +49,7 @@ async def claim(
         doubt = doubt or fault.uncertain
 
     try:
-        stage = await persist(lambda: client.accept(stage_id, machine), patience, noted=note)
+        stage = await persist(lambda: client.accept(stage_id, machine), patience, tries=patience.tries, noted=note)
     except NoSuchRow:
         return None
     except LockLost:

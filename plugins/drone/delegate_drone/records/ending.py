@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from delegate_core.model import Delivery
-from delegate_drone.faults import LockLost, NoSuchRow, ServerFault
+from delegate_drone.faults import LockLost, NoSuchRow, ServerFault, Unusable
 from delegate_drone.records.patience import persist
 from delegate_drone.records.record import Phase
 from delegate_drone.records.rows import EndedElsewhere, Rows, addressed, cut
@@ -49,7 +49,7 @@ async def finish(rows: Rows, final: Final, steps: Sequence[Step]) -> Delivery:
 async def close_after_crash(rows: Rows, error: str, stopped: int) -> Delivery:
     """End a stage whose runner had died. See `StageBook.close_after_crash`."""
     if rows.record.phase is Phase.RUNNING:
-        with suppress(EndedElsewhere, ServerFault):  # the stage's own row decides, below
+        with suppress(EndedElsewhere, ServerFault, Unusable):  # the stage's own row decides, below
             await _close_steps(rows, error, stopped)
     await rows.keep_stage(unsure=True)  # the journal may have lost its last moments
     skipped = [
@@ -79,7 +79,7 @@ async def _settle(rows: Rows, steps: Sequence[Step]) -> None:
 
     Where the server gives no details, the report itself shows what is what.
     """
-    with suppress(ServerFault):
+    with suppress(ServerFault, Unusable):
         if rows.record.unsure:
             await rows.touch()
         for step in steps:

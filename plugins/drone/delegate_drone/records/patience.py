@@ -10,7 +10,7 @@ from typing import TypeVar
 import anyio
 
 from delegate_core.backoff import Backoff
-from delegate_drone.faults import DroneFault, Misdirected, ServerFault, Settled
+from delegate_drone.faults import DroneFault, Misdirected, ServerFault, Settled, Unusable
 
 __all__ = ["Patience", "persist"]
 
@@ -31,11 +31,13 @@ class Patience:
         passing: makes the delays after faults that pass by themselves.
         lasting: makes those after faults that last until somebody changes a setting (a token, an address).
         tries: of a call that the server itself keeps answering with an error, where that is taken for its last word.
+        unusable: the same of one that is answered with what is no answer. A proxy may do so for some minutes.
     """
 
     passing: Callable[[], Backoff] = Backoff
     lasting: Callable[[], Backoff] = _lasting
     tries: int = 5
+    unusable: int = 12
 
 
 def _nobody(_fault: DroneFault) -> None:
@@ -54,14 +56,17 @@ async def persist(
     Args:
         call: one try.
         patience: the pauses.
-        tries: how often the server itself may answer with an error before that is raised; None: for ever.
+        tries: how often the server itself may answer with an error before that is raised; None: for ever, also where no
+            answer can be used.
         noted: is told of each fault that is tried again.
 
     Raises:
         Settled: the server's answer.
         ServerFault: the last of ``tries``.
+        Unusable: the last of ``patience.unusable``, where there are ``tries``.
     """
-    passing, lasting, refused = patience.passing(), patience.lasting(), 0
+    passing, lasting = patience.passing(), patience.lasting()
+    refused = unusable = 0
     while True:
         try:
             return await call()
@@ -69,7 +74,8 @@ async def persist(
             raise
         except DroneFault as fault:
             refused += isinstance(fault, ServerFault) and fault.is_own
-            if tries is not None and refused >= tries:
+            unusable += isinstance(fault, Unusable)
+            if tries is not None and (refused >= tries or unusable >= patience.unusable):
                 raise
             noted(fault)
             delay = (lasting if isinstance(fault, Misdirected) else passing).next(fault.after)

@@ -132,7 +132,7 @@ class Rows:
 
         Raises:
             EndedElsewhere: the stage is not ours to tell about any more.
-            ServerFault: the last resort failed: the server gives no details.
+            ServerFault, Unusable: the last resort failed: the server gives no details.
         """
         stage, doubt = self.record.stage, self.record.unsure
         await self.keep_stage(unsure=True)
@@ -172,6 +172,7 @@ class Rows:
         Raises:
             EndedElsewhere: stage or build are done, or the stage is another runner's.
             ServerFault: the server keeps answering with an error, with which it may have ended the stage.
+            Unusable: it keeps answering with what are no details.
         """
         mine = self.record.stage
         try:
