@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from delegate_core.processes import MARK_VARIABLE, Process, ProcessIdentity, ProcessSpec, Stream, run
-from tests.processes.recorder import PATH, Recorder, command, finished, open_descriptors, python, shell
+from tests.processes.recorder import DEADLINE, PATH, Recorder, command, finished, open_descriptors, python, shell
 
 pytestmark = pytest.mark.anyio
 
@@ -191,11 +191,9 @@ async def test_nothing_is_started_in_a_cancelled_scope(tmp_path: Path) -> None:
 
 
 async def test_the_wait_for_a_process_costs_no_time(tmp_path: Path) -> None:
-    """An exit is an event, so a run of a moment takes a moment: well below the linger."""
-    with anyio.fail_after(40):
-        started = anyio.current_time()
-        await run(shell(":", tmp_path, linger=20.0), on_output=lambda *_: None)
-    assert anyio.current_time() - started < 10
+    """An exit is an event: nobody waits for the linger to be over."""
+    with anyio.fail_after(DEADLINE):
+        await run(shell(":", tmp_path, linger=3600.0), on_output=lambda *_: None)
 
 
 def test_it_works_in_a_loop_outside_the_main_thread(tmp_path: Path) -> None:

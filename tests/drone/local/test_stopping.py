@@ -8,10 +8,14 @@ import signal
 import time
 from pathlib import Path
 
+import anyio
 import psutil
 import pytest
 
+from delegate_core.testing.bench import PATIENCE
+from delegate_drone.local.surroundings import KillableSurroundings
 from tests.drone.local.command import Command
+from tests.processes.recorder import shell
 
 
 def steps(command: str, after: str = "touch after") -> str:
@@ -55,12 +59,37 @@ def test_the_second_signal_kills_at_once(delegate: Command) -> None:
         running.said("[build] ready")
         running.send(signal.SIGINT)
         running.said("[build] no")
-        began = time.monotonic()
         running.send(signal.SIGINT)
         assert running.ended() == 130
-    assert time.monotonic() - began < 8, "it waited for the grace"
     assert is_gone(delegate.folder)
     assert delegate.left_behind() == []
+
+
+_LONG = PATIENCE + 20
+"""Seconds of a grace that nobody is to wait for."""
+
+
+@pytest.mark.anyio
+async def test_a_kill_cuts_a_grace_short_that_has_begun(tmp_path: Path) -> None:
+    surroundings, said = KillableSurroundings(tmp_path, grace=_LONG), anyio.Event()
+    spec = shell("trap 'echo no' TERM; echo ready; while :; do sleep 0.05 || true; done", tmp_path, grace=_LONG)
+
+    def read(text: bytes, _stream: str) -> None:
+        if b"no" in text:
+            said.set()
+        elif b"ready" in text:
+            group.cancel_scope.cancel()
+
+    async def kill() -> None:
+        with anyio.move_on_after(PATIENCE, shield=True):
+            await said.wait()
+            await surroundings.kill()
+
+    with anyio.move_on_after(PATIENCE, shield=True) as patience:
+        async with anyio.create_task_group() as group:
+            group.start_soon(kill)
+            await surroundings.run(spec, read)
+    assert not patience.cancel_called, "it waited for the grace"
 
 
 def test_a_signal_ends_all_pipelines(delegate: Command) -> None:
