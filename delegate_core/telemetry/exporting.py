@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, Protocol, TypeVar
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -17,25 +17,51 @@ from delegate_core.telemetry.delivering import Delivery, Reasons
 
 __all__ = ["MetricsOut", "SpansOut", "metrics_out", "reach", "spans_out"]
 
+Batch_contra = TypeVar("Batch_contra", contravariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
+
 _PATIENCE: Final = 3.0
 """Seconds that a mere question whether the collector answers may take."""
 
 
-class SpansOut(SpanExporter):
-    """Sends spans to one place."""
+class _Exporter(Protocol[Batch_contra, Result_co]):
+    """The library's, for one signal."""
 
-    def __init__(self, exporter: SpanExporter, delivery: Delivery | None) -> None:
+    def export(self, batch: Batch_contra, /) -> Result_co: ...
+
+    def shutdown(self) -> None: ...
+
+
+class Out(Generic[Batch_contra, Result_co]):
+    """Sends batches of one signal to one place.
+
+    Args:
+        exporter: sends them.
+        success: what it answers when it has.
+        size: of a batch, as it is told to the operator when one is lost.
+        delivery: told how that goes; None: nobody wants to know.
+    """
+
+    def __init__(
+        self,
+        exporter: _Exporter[Batch_contra, Result_co],
+        success: Result_co,
+        size: Callable[[Batch_contra], int],
+        delivery: Delivery | None,
+    ) -> None:
         self._exporter = exporter
+        self._success = success
+        self._size = size
         self._open = True
         self.delivery = delivery
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send them; note how that went."""
+    def export(self, batch: Batch_contra, /) -> Result_co:
+        """Send it; note how that went."""
         if self.delivery is None:
-            return self._exporter.export(spans)
+            return self._exporter.export(batch)
         with self.delivery.batch():
-            result = self._exporter.export(spans)
-            self.delivery.came_to(sent=result is SpanExportResult.SUCCESS, size=len(spans))
+            result = self._exporter.export(batch)
+            self.delivery.came_to(sent=result == self._success, size=self._size(batch))
         return result
 
     def shutdown(self) -> None:
@@ -45,28 +71,18 @@ class SpansOut(SpanExporter):
             self._exporter.shutdown()
 
 
-class MetricsOut:
-    """Sends metrics to one place."""
+class SpansOut(Out[Sequence[ReadableSpan], SpanExportResult], SpanExporter):
+    """Sends spans, as the library's processor of them wants it."""
+
+    def __init__(self, exporter: SpanExporter, delivery: Delivery | None) -> None:
+        super().__init__(exporter, SpanExportResult.SUCCESS, len, delivery)
+
+
+class MetricsOut(Out[MetricsData, MetricExportResult]):
+    """Sends metrics, of which a batch is all there are."""
 
     def __init__(self, exporter: MetricExporter, delivery: Delivery | None) -> None:
-        self._exporter = exporter
-        self._open = True
-        self.delivery = delivery
-
-    def export(self, data: MetricsData) -> None:
-        """Send them; note how that went."""
-        if self.delivery is None:
-            self._exporter.export(data)
-            return
-        with self.delivery.batch():
-            result = self._exporter.export(data)
-            self.delivery.came_to(sent=result is MetricExportResult.SUCCESS, size=1)
-
-    def shutdown(self) -> None:
-        """Send nothing more, and give up what is being sent. Any number of times, from any thread."""
-        if self._open:
-            self._open = False
-            self._exporter.shutdown()
+        super().__init__(exporter, MetricExportResult.SUCCESS, lambda _: 1, delivery)
 
 
 def spans_out(asked: Asked, reasons: Reasons) -> list[SpansOut]:
