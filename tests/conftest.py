@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -23,6 +25,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # xdist's workers hand their reports to the process that shows them
         config.pluginmanager.register(AtOnce(config))
+
+
+_LEAVING = 120
+"""Seconds for a process to end once its tests are over, threads and all."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Nothing waits for ever for a thread that never ends: who does not leave says where it hangs, and is ended."""
+    faulthandler.dump_traceback_later(_LEAVING, exit=True, file=2)
 
 
 class AtOnce:

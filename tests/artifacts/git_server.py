@@ -130,7 +130,7 @@ def served(repository: Repository, user: str, password: str, *, protocol: bool =
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
         server = GitServer(f"http://127.0.0.1:{listener.server_port}/{repository.path.name}/.git")
-        thread = threading.Thread(target=listener.serve_forever)
+        thread = threading.Thread(target=listener.serve_forever, daemon=True)
         thread.start()
         try:
             yield server

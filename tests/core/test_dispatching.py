@@ -19,7 +19,7 @@ from delegate_core.model import (
     Task,
     TaskResult,
 )
-from delegate_core.testing.bench import Bench
+from delegate_core.testing.bench import PATIENCE, Bench
 from tests.core.scripted_backend import Scripted, echo
 
 
@@ -115,7 +115,7 @@ async def test_a_thread_that_outlives_its_task_prints_into_no_log_and_holds_up_n
     go_on, printed = threading.Event(), threading.Event()
 
     def stubborn(context: TaskContext) -> None:
-        go_on.wait()
+        go_on.wait(PATIENCE)
         context.log("much too late")
         printed.set()
 
@@ -124,7 +124,7 @@ async def test_a_thread_that_outlives_its_task_prints_into_no_log_and_holds_up_n
     await backend.offer("stubborn")
     assert (await backend.result()).outcome is Outcome.TIMED_OUT
     go_on.set()
-    await anyio.to_thread.run_sync(printed.wait)
+    assert await anyio.to_thread.run_sync(printed.wait, PATIENCE)
     started.runner.drain()
     assert await started.ended() is None
     assert started.runner.snapshot().logs_open == 0

@@ -24,7 +24,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 from delegate_core.errors import PluginError
 from delegate_core.handlers import Handler, TaskContext, handler
 from delegate_core.model import JsonValue, Outcome, Task, TaskResult
-from delegate_core.testing.bench import Bench
+from delegate_core.testing.bench import PATIENCE, Bench
 from delegate_core.testing.surroundings import PrintingContext
 from tests.core.scripted_backend import Scripted
 
@@ -268,7 +268,7 @@ async def test_a_sync_handler_that_looks_at_its_cancellation_ends_in_its_grace(t
     context = task_context(grace=10)
     async with anyio.create_task_group() as group:
         group.start_soon(run, polite, context)
-        await anyio.to_thread.run_sync(running.wait)
+        assert await anyio.to_thread.run_sync(running.wait, PATIENCE)
         group.cancel_scope.cancel()
     assert seen == [True]
     assert context.outlived_by is None

@@ -137,7 +137,7 @@ def registry(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.host = f"127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         yield served

@@ -175,7 +175,7 @@ async def test_a_sync_endpoint_that_does_not_end_is_left_and_keeps_its_slot(back
 
     def run(request: Request) -> Response:
         anyio.from_thread.run_sync(running.set)
-        go_on.wait()
+        go_on.wait(PATIENCE)
         return Response()
 
     started = await bench.start({"web": asgi("web", app(run), path="/run")}, grace=0.1)

@@ -46,10 +46,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("samples") / "folder"
     line = [sys.executable, str(TASKS / "prepare.py"), str(folder)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("tasks in ")
-        yield folder
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("tasks in ")
+            yield folder
+        finally:
+            process.terminate()
 
 
 def samples() -> list[Any]:

@@ -202,7 +202,7 @@ def test_it_works_in_a_loop_outside_the_main_thread(tmp_path: Path) -> None:
     def work() -> None:
         exits.append(anyio.run(finished, shell("echo hello; exit 5", tmp_path)).exit.code)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(20)
     assert exits == [5]

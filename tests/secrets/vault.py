@@ -83,7 +83,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Vault]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         vault.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
