@@ -254,3 +254,5 @@ def test_any_bytes_are_unpacked_or_refused_and_never_a_crash(data: bytes, packed
         folder.mkdir()
         with suppress(ArtifactError):
             unpack(Path(place) / "file", packed, folder, size_limit=1000, stop=threading.Event())
+        assert {path.name for path in Path(place).iterdir()} == {"file", "folder"}
+        assert sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) <= 1000

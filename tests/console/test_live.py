@@ -61,6 +61,7 @@ async def test_a_cancelled_runner_leaves_a_restored_terminal(tmp_path: Path) -> 
                 await runner.run()
         await anyio.to_thread.run_sync(terminal.wait_for, "\x1b[?25h")
         await anyio.to_thread.run_sync(terminal.wait_for, "build-7: no tasks in")
+        assert terminal.written.rindex("\x1b[?25h") > terminal.written.rindex("\x1b[?25l")
 
 
 async def test_warnings_are_shown_and_information_is_not(tmp_path: Path) -> None:
@@ -98,4 +99,5 @@ async def test_what_a_handler_prints_scrolls_by_above_the_view(tmp_path: Path) -
         async with running(console, tmp_path):
             await anyio.to_thread.run_sync(terminal.wait_for, "running")
             print("printed by a handler")  # noqa: T201 - what this test is about
-            await anyio.to_thread.run_sync(terminal.wait_for, "printed by a handler")
+            above = await anyio.to_thread.run_sync(terminal.wait_for, "printed by a handler")
+            await anyio.to_thread.run_sync(lambda: terminal.wait_for("running", after=above))

@@ -163,6 +163,7 @@ async def test_an_engine_that_cannot_be_swept_counts_as_down(bench: Bench, backe
     await until(lambda: "engine memory: something will not go" in started.runner.snapshot().holds)
     engine.sweeping = None
     await until_ready(started)
+    assert started.runner.snapshot().holds == ()
 
 
 async def test_an_engine_that_no_handler_needs_does_not_keep_the_runner_from_being_ready(

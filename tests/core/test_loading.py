@@ -52,7 +52,9 @@ def test_a_models_annotations_in_a_file_are_resolved(file: Path) -> None:
         "class Fib(BaseModel):\n    n: int\n"
         "@handler('fib')\ndef fib(data: Fib) -> int: ...\n"
     )
-    load_handlers(str(file))[0].check()
+    (handler,) = load_handlers(str(file))
+    handler.check()
+    assert handler.task_type == "fib"
 
 
 @pytest.mark.parametrize(

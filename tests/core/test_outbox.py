@@ -61,6 +61,7 @@ async def test_what_is_retried_and_still_cannot_be_delivered_is_aside_again(benc
     await started.runner.outbox.retry([])
     await soon(lambda: started.runner.snapshot().undeliverable == 2)
     await soon(lambda: [entry.phase for entry in undelivered(started)] == [Phase.UNDELIVERABLE])
+    assert [result.data for result in backend.reported["t"]] == ["done", "done"]
 
 
 async def test_a_dropped_result_is_not_tried_again_and_does_not_keep_a_drain_waiting(

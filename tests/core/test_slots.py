@@ -36,7 +36,9 @@ async def test_a_hold_ends_the_room_at_once() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(slots.wait_until_full)
             await anyio.wait_all_tasks_blocked()
+            assert slots.room() == 1
             slots.hold("paused", "for lunch")
+    assert slots.room() == 0
 
 
 async def test_room_for_one_type_may_come_later_than_room_for_some() -> None:
