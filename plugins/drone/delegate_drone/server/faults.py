@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from delegate_core.development.faults import ANY_CALL, FaultsInForce
+
 __all__ = ["ANY_CALL", "CALLS", "Fault", "FaultKind", "Faults", "parse_faults"]
 
-ANY_CALL = "*"
 CALLS = (
     *("ping", "request", "accept", "details", "stage-start", "stage-end", "step-start", "step-end"),
     *("watch", "batch", "upload", "card"),
 )
 """The calls by name; updates are told apart by the status in their body."""
-
-_FIRED_LIMIT = 1_000
 
 
 class FaultKind(StrEnum):
@@ -70,57 +67,11 @@ class Fault:
     status: int = 503
 
 
-class Faults:
-    """The faults in force. A call is hit by one: the first added that waits for it.
-
-    ``fired`` keeps the latest hits.
-    """
+class Faults(FaultsInForce[Fault]):
+    """The faults in force, by the names of the calls."""
 
     def __init__(self) -> None:
-        self.fired: deque[tuple[str, Fault]] = deque(maxlen=_FIRED_LIMIT)
-        self._armed: list[_Armed] = []
-        self._listeners: list[Callable[[], None]] = []
-
-    def subscribe(self, listener: Callable[[], None]) -> None:
-        """Have ``listener`` called after every hit."""
-        self._listeners.append(listener)
-
-    def add(self, *faults: Fault) -> None:
-        """Put faults in force, after those there are."""
-        self._armed.extend(map(_Armed, faults))
-
-    def clear(self) -> None:
-        """Lift every fault."""
-        self._armed.clear()
-
-    def take(self, call: str) -> Fault | None:
-        """The fault that hits this call, if any; the hit is counted."""
-        for armed in self._armed:
-            if armed.hits(call):
-                self._armed = [each for each in self._armed if not each.spent]
-                self.fired.append((call, armed.fault))
-                for listener in self._listeners:
-                    listener()
-                return armed.fault
-        return None
-
-
-class _Armed:
-    """A fault and how many calls it has seen."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self._seen = 0
-
-    @property
-    def spent(self) -> bool:
-        return self.fault.times is not None and self._seen >= self.fault.after + self.fault.times
-
-    def hits(self, call: str) -> bool:
-        if self.fault.call not in {ANY_CALL, call}:
-            return False
-        self._seen += 1
-        return self._seen > self.fault.after
+        super().__init__(lambda fault: fault.call)
 
 
 _TEXT = re.compile(r"(?P<kind>[a-z-]+)(?::(?P<value>[0-9.]+))?(?:x(?P<times>[0-9]+|\*))?(?:\+(?P<after>[0-9]+))?$")

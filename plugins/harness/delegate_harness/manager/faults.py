@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from delegate_core.development.faults import ANY_CALL, FaultsInForce
+
 __all__ = ["ANY_ENDPOINT", "Fault", "FaultKind", "Faults"]
 
-ANY_ENDPOINT = "*"
-_FIRED_LIMIT = 1_000
+ANY_ENDPOINT = ANY_CALL
 
 
 class FaultKind(StrEnum):
@@ -79,57 +78,8 @@ class Fault:
     url: str | None = None
 
 
-class Faults:
-    """The faults in force. A call is hit by one: the first added that waits for it.
-
-    ``fired`` keeps the endpoint and the fault of the latest hits.
-    """
+class Faults(FaultsInForce[Fault]):
+    """The faults in force, by the names of the endpoints."""
 
     def __init__(self) -> None:
-        self.fired: deque[tuple[str, Fault]] = deque(maxlen=_FIRED_LIMIT)
-        self._armed: list[_Armed] = []
-        self._listeners: list[Callable[[], None]] = []
-
-    def subscribe(self, listener: Callable[[], None]) -> None:
-        """Have ``listener`` called after every hit."""
-        self._listeners.append(listener)
-
-    def add(self, *faults: Fault) -> None:
-        """Put faults in force, after those there are: three of them hit three calls, in this order."""
-        self._armed.extend(map(_Armed, faults))
-
-    def clear(self) -> None:
-        """Lift every fault."""
-        self._armed.clear()
-
-    def take(self, endpoint: str) -> Fault | None:
-        """The fault that hits this call of the endpoint, if any; the hit is counted."""
-        for armed in self._armed:
-            if armed.hits(endpoint):
-                self._armed = [each for each in self._armed if not each.spent]
-                self._fire(endpoint, armed.fault)
-                return armed.fault
-        return None
-
-    def _fire(self, endpoint: str, fault: Fault) -> None:
-        self.fired.append((endpoint, fault))
-        for listener in self._listeners:
-            listener()
-
-
-class _Armed:
-    """A fault and how many calls it has seen: those that no earlier fault took."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self._seen = 0
-
-    @property
-    def spent(self) -> bool:
-        return self.fault.times is not None and self._seen >= self.fault.after + self.fault.times
-
-    def hits(self, endpoint: str) -> bool:
-        if self.fault.endpoint not in {ANY_ENDPOINT, endpoint}:
-            return False
-        self._seen += 1
-        return self._seen > self.fault.after
+        super().__init__(lambda fault: fault.endpoint)
