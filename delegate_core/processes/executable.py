@@ -1,6 +1,7 @@
 """What the kernel is certain to take as a program, told from the file before anybody asks the kernel."""
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 from delegate_core.processes.failure import resolved
 from delegate_core.processes.specification import ProcessSpec
 
-__all__ = ["is_taken"]
+__all__ = ["is_everybodys", "is_taken"]
 
 _BEGINNING = 256
 """Bytes of a script that tell the kernel how to execute it."""
@@ -37,6 +38,30 @@ def is_taken(spec: ProcessSpec) -> bool:
     words = beginning.partition(b"\n")[0].removeprefix(_SCRIPT).replace(b"\t", b" ").split(b" ")
     words = [word for word in words if word]
     return bool(words) and _is_native(spec.cwd / os.fsdecode(words[0]))
+
+
+def is_everybodys(spec: ProcessSpec) -> bool:
+    """Whether anybody may execute the program, and nobody but root and the runner's user may change it.
+
+    So it can be looked at for another user, who learns nothing by it and cannot exchange it meanwhile.
+    """
+    path = resolved(spec)
+    if path is None:
+        return False
+    try:
+        whole = path.resolve(strict=True)
+        folders_are_safe = all(_is_safe(folder, stat.S_IXOTH) for folder in whole.parents)
+        return folders_are_safe and _is_safe(whole, stat.S_IROTH | stat.S_IXOTH)
+    except (OSError, RuntimeError):  # not there, or links in a circle
+        return False
+
+
+def _is_safe(path: Path, needed: int) -> bool:
+    status = path.stat()
+    others = status.st_mode & (stat.S_IWGRP | stat.S_IRWXO)
+    return (
+        status.st_uid in {0, os.geteuid()} and others & needed == needed and not others & ~(stat.S_IROTH | stat.S_IXOTH)
+    )
 
 
 def _beginning(path: Path) -> bytes:

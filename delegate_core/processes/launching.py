@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from functools import cache
 
-from delegate_core.processes.executable import is_taken
+from delegate_core.processes.executable import is_everybodys, is_taken
 from delegate_core.processes.failure import ProcessStartError
 from delegate_core.processes.limits import Limits
 from delegate_core.processes.rules import Rule
@@ -32,7 +32,7 @@ _TRIAL_TIME = 10.0
 def launcher(spec: ProcessSpec, rules: Sequence[Rule]) -> list[str]:
     """What its command line begins with so that the rules hold at once; empty: they have to come from outside.
 
-    For another user's that is so where it has limits: nothing is known of whether the kernel would take its program.
+    Another user's with limits begins with it in any case; all else only where the kernel is known to take its program.
 
     Raises:
         ProcessStartError: another user's processes are to be limited, and prlimit is not there. To do so from outside
@@ -41,8 +41,7 @@ def launcher(spec: ProcessSpec, rules: Sequence[Rule]) -> list[str]:
     limited = spec.limits != Limits()
     program = _prlimit() if rules else None
     if program is not None:
-        wanted = limited if spec.user is not None else _is_for(spec, limited=limited)
-        return [program, *(rule.option() for rule in rules), "--"] if wanted else []
+        return [program, *(rule.option() for rule in rules), "--"] if _is_for(spec, limited=limited) else []
     if spec.user is None or not limited:
         return []
     raise ProcessStartError(
@@ -53,7 +52,11 @@ def launcher(spec: ProcessSpec, rules: Sequence[Rule]) -> list[str]:
 
 def _is_for(spec: ProcessSpec, *, limited: bool) -> bool:
     """Whether the program may be started by another: what is meant for it alone must not break that one before it."""
-    return (limited or not any(name.startswith(_LOADING) for name in spec.env)) and is_taken(spec)
+    if spec.user is not None and limited:
+        return True
+    if not limited and any(name.startswith(_LOADING) for name in spec.env):
+        return False
+    return (spec.user is None or is_everybodys(spec)) and is_taken(spec)
 
 
 @cache

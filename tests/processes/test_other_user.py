@@ -124,6 +124,22 @@ async def test_it_is_ended_with_all_that_it_started_and_first_where_memory_runs_
     assert recorder.exit.survivors == 0
 
 
+async def test_its_daemon_that_shed_session_parent_and_environment_is_ended_by_its_brand(
+    place: Path, user: ProcessUser
+) -> None:
+    """Also where the runner's root may not ask for its limits, nor set them."""
+    os.mkfifo(place / "pid")
+    (place / "pid").chmod(0o666)
+    script = (
+        "(env -i setsid sh -c 'echo $$ >pid; exec sleep 600' >/dev/null 2>&1 &); read pid <pid; "
+        "echo daemon $pid; exec sleep 600"
+    )
+    async with cancelled_at_the_end(Recorder(shell(script, place, user=user, within="w" * 32))) as recorder:
+        (daemon,) = await recorder.announced("daemon")
+        assert daemon.alive()
+    assert not daemon.alive()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
