@@ -12,9 +12,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from delegate_core.entries import OUTBOX, VERSION, read_entries
-from delegate_core.errors import StateError
+from delegate_core.errors import SettingsError, StateError
 from delegate_core.logs import LogLine, Spool
 from delegate_core.model import Entry
+from delegate_core.soundness import raise_if_bereft
 from delegate_core.statefolder import JOURNAL_FILE, LOG_FOLDERS, StateFolder
 
 __all__ = ["History"]
@@ -30,6 +31,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / JOURNAL_FILE
+        raise_if_bereft(self._file)
         if not self._file.is_file():
             raise StateError(f"no journal in {folder}; name the runner's folder with --state-dir, or its --name")
 
@@ -46,7 +48,10 @@ class History:
 
         Raises:
             StateError: there is none, or there are several.
+            SettingsError: the id is empty.
         """
+        if not task_id:
+            raise SettingsError("an empty id means no task; see `delegate tasks list`")
         found = self._read("WHERE substr(task_id, 1, ?) = ? ORDER BY number DESC", len(task_id), task_id)
         ids = {entry.task_id for entry in found}
         if task_id in ids or len(ids) == 1:

@@ -26,7 +26,7 @@ from delegate_core.commits import Batch, Commits
 from delegate_core.entries import MIGRATIONS, OUTBOX, SCHEMA, VERSION, dump, read_entries, sane
 from delegate_core.errors import StateError
 from delegate_core.model import Delivery, Entry, JsonValue, Offer, Phase, SessionIdentity, Task, TaskResult
-from delegate_core.soundness import damage, raise_if_damaged
+from delegate_core.soundness import damage, raise_if_bereft, raise_if_damaged
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
 __all__ = ["HISTORY", "Journal", "JournalFull"]
@@ -77,7 +77,7 @@ class Journal:
         """Open the file, or create it.
 
         Raises:
-            StateError: it is corrupt, of a newer version, or cannot be written.
+            StateError: it is corrupt, gone, of a newer version, or cannot be written.
         """
         try:
             self._connect()
@@ -94,6 +94,7 @@ class Journal:
         return self
 
     def _connect(self) -> None:
+        raise_if_bereft(self._path)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._open = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=64)
         self._open.execute("PRAGMA journal_mode = WAL")

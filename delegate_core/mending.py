@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from delegate_core.entries import OUTBOX, SCHEMA, VERSION, read_entries
 from delegate_core.errors import StateError
-from delegate_core.soundness import damage
+from delegate_core.soundness import damage, raise_if_bereft
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
 __all__ = ["Mended", "mend"]
@@ -55,10 +55,28 @@ def mend(path: Path) -> Mended | None:
         StateError: there is none, a process has the folder, or the new one cannot be written.
     """
     file = path.absolute() / JOURNAL_FILE
+    raise_if_bereft(file)
     if not file.is_file():
         raise StateError(f"no journal in {path}; name the runner's folder with --state-dir, or its --name")
     with StateFolder(path):
-        return None if damage(file) is None else _mended(file)
+        if damage(file) is None:
+            return None
+        _raise_if_newer(file)
+        return _mended(file)
+
+
+def _raise_if_newer(file: Path) -> None:
+    """Rows of a newer version would not fit, and would all be lost."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as journal:
+            (version,) = journal.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return  # its very beginning is damaged: nothing can be said of it
+    if version > VERSION:
+        raise StateError(
+            f"the journal {file} has version {version}, this program mends {VERSION}; "
+            "use the program that wrote it; nothing was changed"
+        )
 
 
 def _mended(file: Path) -> Mended:
@@ -105,8 +123,9 @@ def _write(fresh: Path, damaged: Path) -> int | None:
         lost: int | None = 0
         for table, key in _KEYS.items():
             rows, lost = _readable(old, table, key)
-            for row in rows:
-                _insert(new, table, row)
+            refused = sum(not _insert(new, table, row) for row in rows)
+            if lost is not None and table == "entries":
+                lost += refused
         unusable = _drop_unusable(new)
         new.commit()
     return None if lost is None else lost + unusable
@@ -147,11 +166,13 @@ def _between(old: sqlite3.Connection, first: list[_Row], last: list[_Row]) -> tu
     return rows, failed
 
 
-def _insert(new: sqlite3.Connection, table: str, row: _Row) -> None:
-    """Insert a row of this version or an older one; what it has not, has its default."""
+def _insert(new: sqlite3.Connection, table: str, row: _Row) -> bool:
+    """Insert a row of this version or an older one; what it has not, has its default. False: it is no row at all."""
     names, places = ", ".join(row), ", ".join("?" * len(row))
     with suppress(sqlite3.DatabaseError):  # noise that looks like a row
-        new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608 - ours
+        done = new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608 - ours
+        return done.rowcount > 0
+    return False
 
 
 def _drop_unusable(new: sqlite3.Connection) -> int:

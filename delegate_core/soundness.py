@@ -7,7 +7,23 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-__all__ = ["damage", "raise_if_damaged"]
+from delegate_core.errors import StateError
+
+__all__ = ["damage", "raise_if_bereft", "raise_if_damaged"]
+
+
+def raise_if_bereft(file: Path) -> None:
+    """See that the file is there if what SQLite had beside it is: a new one would be the end of what that holds.
+
+    Raises:
+        StateError: it is not, and what to do.
+    """
+    beside = file.with_name(f"{file.name}-wal")
+    if not file.exists() and beside.exists():
+        raise StateError(
+            f"the journal {file} is gone, and {beside.name} with its last changes is still there; put the file back "
+            f"beside it, or remove {beside} to begin anew: what was claimed before, the server ends by its own rules"
+        )
 
 
 def damage(file: Path) -> Exception | None:

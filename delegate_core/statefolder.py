@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -41,6 +42,12 @@ STREAM_FOLDERS = "steps"
 
 _WORK_RECORD = "work-folders"
 """In it, a line each, where tasks' folders are or were."""
+
+_MOMENT = 1.0
+"""Seconds that a command may have the folder which no runner has: to look, or to write to its journal."""
+
+_LOOK = 0.02
+"""Seconds between two tries to lock it."""
 
 _LONGEST_NAME = 200
 """Bytes of a folder's name that a step's name may take; file systems allow 255."""
@@ -110,7 +117,7 @@ class StateFolder:
 
     def _take_lock(self, descriptor: int) -> None:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError:
@@ -183,6 +190,22 @@ class StateFolder:
     def remove_log(self, number: int) -> None:
         """Delete a task's spooled log."""
         shutil.rmtree(self.log_folder(number), ignore_errors=True)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file for this process alone. What only looks who has it, or drops a result, is gone in a moment.
+
+    Raises:
+        BlockingIOError: another process keeps it.
+    """
+    deadline = time.monotonic() + _MOMENT
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK)
 
 
 def _lines(file: Path) -> list[str]:

@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from delegate_core.cli.observing import Observation
 from delegate_core.cli.recording import Recording
 from delegate_core.cli.reloading import Reloading
 from delegate_core.cli.shown_settings import listed
+from delegate_core.cli.signals import heed_hangups, heed_signals, ignore_signals
 from delegate_core.cli.takeover import await_folder
 from delegate_core.console import lastwords, open_console
 from delegate_core.console.visible import visible_lines
@@ -90,7 +90,10 @@ def _run(
             await _run_controlled(runner, recording, observation, control, reloading, farewell)
 
     try:
-        in_event_loop(work)
+        try:
+            in_event_loop(work)
+        finally:
+            ignore_signals()
     except DelegateError as error:
         _leave_threads(runner, error)
         raise
@@ -227,10 +230,15 @@ async def run_runner(
     ``ran`` is called once it has stopped and its handlers have ended, before what is left to send is sent.
     """
     ended: DelegateError | None = DrainIncomplete(_LEFT)
+
+    def leave() -> None:
+        group.cancel_scope.cancel()
+        threading.Timer(_FAREWELL, _leave_now, [_LEFT, recording.release]).start()
+
     async with recording.kept(runner, observation), anyio.create_task_group() as group:
-        group.start_soon(_heed_signals, runner, recording.release, group.cancel_scope)
+        group.start_soon(heed_signals, runner, leave, lambda: ended.exit_code if ended else 0)
         if reloading is not None:
-            group.start_soon(_heed_hangups, runner, reloading)
+            group.start_soon(heed_hangups, runner, reloading)
         try:
             async with observation.sending():
                 try:
@@ -243,23 +251,3 @@ async def run_runner(
         group.cancel_scope.cancel()
     if ended is not None:
         raise ended
-
-
-async def _heed_signals(runner: Runner, release: Callable[[], None], scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        answers = iter([runner.drain, runner.stop])
-        async for received in signals:
-            answer = next(answers, None)
-            if answer is None:
-                _log.warning("%s again: leaving now; the journal keeps what is not settled", received.name)
-                scope.cancel()
-                threading.Timer(_FAREWELL, _leave_now, [_LEFT, release]).start()
-                return
-            answer(f"received {received.name}")
-
-
-async def _heed_hangups(runner: Runner, reloading: Reloading) -> None:
-    with anyio.open_signal_receiver(signal.SIGHUP) as signals:
-        async for _ in signals:
-            with suppress(DelegateError):  # it is in the log
-                await reloading.reload(runner)

@@ -73,7 +73,7 @@ _DONE = {
 
 def _wait(folder: Path, answer: Answer) -> None:
     deadline = time.monotonic() + answer.within + _MARGIN
-    while StateFolder(folder).owner() is not None:
+    while StateFolder(folder).owner() == str(answer.pid):  # another owner is its successor
         if time.monotonic() > deadline:
             raise DelegateError(f"process {answer.pid} has not left; see its console, or `delegate stop`")
         time.sleep(_LOOK)

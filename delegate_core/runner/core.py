@@ -97,6 +97,8 @@ class Core:
     """Claimed tasks that have no result yet, by id."""
     waiting: dict[int, Waiting] = field(default_factory=dict)
     """Results that are being delivered, by their entries' numbers."""
+    given_up: set[int] = field(default_factory=set)
+    """Entries' numbers of results that an operator dropped before their delivery had begun."""
     taken: set[str] = field(default_factory=set)
     """Ids of the tasks that are being claimed, executed or delivered."""
     unsettled: set[str] = field(default_factory=set)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 
 import anyio
+import anyio.lowlevel
 
 from delegate_core.backoff import Backoff
 from delegate_core.model import Delivery, JsonValue, Session, Task, TaskResult
 from delegate_core.runner.calls import until_answered
 from delegate_core.runner.core import Core
 
-__all__ = ["Waiting", "deliver"]
+__all__ = ["DROPPED", "Waiting", "deliver"]
 
 _log = logging.getLogger(__name__)
+
+DROPPED = "given up by the operator"
 
 _HELD = "undelivered results"
 
@@ -51,6 +54,7 @@ class Waiting:
             await core.journal.state(number, state)
 
         with self._scope:
+            await anyio.lowlevel.checkpoint_if_cancelled()  # given up before it began: not even a try
             return await until_answered(
                 lambda: core.backend.report(session, task, result, save),
                 f"report of task {task.id}",
@@ -70,6 +74,8 @@ async def deliver(core: Core, session: Session, number: int, task: Task, result:
     """
     _hold_if_behind(core)
     waiting = core.waiting[number] = Waiting()
+    if number in core.given_up:
+        waiting.drop(DROPPED)
     try:
         delivery = await waiting.deliver(core, session, number, task, result)
     finally:

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from delegate_core.errors import StateError
+from delegate_core.errors import SettingsError, StateError
 from delegate_core.journal import Journal
 from delegate_core.model import Entry, Phase, Session
 from delegate_core.runner.core import Core
+from delegate_core.runner.delivery import DROPPED
 from delegate_core.runner.recovery import Recovery
 
-__all__ = ["DROPPED", "LeftOutbox", "Outbox", "RunningOutbox", "Treated", "chosen"]
-
-DROPPED = "given up by the operator"
+__all__ = ["LeftOutbox", "Outbox", "RunningOutbox", "Treated", "chosen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ def chosen(entries: Sequence[Entry], ids: Sequence[str]) -> list[Entry]:
 
     Raises:
         StateError: an id means none of them, or several.
+        SettingsError: an id is empty, as a shell's variable is that was never set.
     """
     if not ids:
         return list(entries)
@@ -51,6 +51,8 @@ def chosen(entries: Sequence[Entry], ids: Sequence[str]) -> list[Entry]:
 
 
 def _one(entries: Sequence[Entry], prefix: str) -> Entry:
+    if not prefix:
+        raise SettingsError("an empty id means no result; see `delegate outbox list`")
     found = [entry for entry in entries if entry.task_id.startswith(prefix)]
     exact = [entry for entry in found if entry.task_id == prefix]
     if len(exact or found) == 1:
@@ -84,19 +86,31 @@ class RunningOutbox:
             return "is tried now"
         if entry.task_id in core.taken:
             return "is on its way"
+        core.journal.owe_again(entry.number)
         if session is None:
             return "is tried when the runner has registered"
-        core.journal.owe_again(entry.number)
-        entry = replace(entry, phase=Phase.FINISHED)
-        if await self._recovery.take_over(session, entry):
+        if await self._taken_over(session, replace(entry, phase=Phase.FINISHED)):
             return "is tried now"
         return f"belongs to account {entry.session.account} at {entry.session.server}; start a runner for that one"
+
+    async def _taken_over(self, session: Session, entry: Entry) -> bool:
+        """Set it on its way, as one that is: a second order must not do so too."""
+        self._core.taken.add(entry.task_id)
+        taken = False
+        try:
+            taken = await self._recovery.take_over(session, entry)
+        finally:
+            if not taken:
+                self._core.taken.discard(entry.task_id)
+        return taken
 
     def _drop(self, entry: Entry) -> str:
         waiting = self._core.waiting.get(entry.number)
         if waiting is not None:
             waiting.drop(DROPPED)
         else:
+            self._core.given_up.add(entry.number)
+            self._core.unsettled.discard(entry.task_id)
             self._core.journal.drop(entry.number, DROPPED)
         return DROPPED
 

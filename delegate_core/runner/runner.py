@@ -53,7 +53,7 @@ from delegate_core.runner.states import States
 from delegate_core.runner.upkeep import Upkeep
 from delegate_core.runner.users import TaskUsers
 from delegate_core.runner.variables import TaskVariables
-from delegate_core.runner.winding_down import LAST_WORDS, WindingDown
+from delegate_core.runner.winding_down import LAST_WORDS, WindingDown, leave_behind
 from delegate_core.settings import RunnerSettings, Settings
 from delegate_core.statefolder import StateFolder, default_state_folder
 
@@ -375,15 +375,16 @@ class Runner:
 
     async def _connected(self, core: Core, intake: Intake, connection: Connection) -> None:
         """Register, take over what an earlier life left, and work until the end is asked for."""
+        recovery = Recovery(core, intake)
+        self._outbox = RunningOutbox(core, recovery, lambda: connection.session)
         self._states.enter("registering", "")
         session = await self._first_session(connection)
         if session is None:
+            self._leave_unregistered(core)
             return
         host = self._host = HostWatch(core)
         await host.look()
         async with anyio.create_task_group() as loops:
-            recovery = Recovery(core, intake)
-            self._outbox = RunningOutbox(core, recovery, lambda: connection.session)
             loops.start_soon(watch_lifespan, core, self.drain)
             loops.start_soon(host.keep)
             loops.start_soon(keep_examining, core.journal)
@@ -420,6 +421,11 @@ class Runner:
                 self._ending.ask(str(error), cancel=True, error=error)
             group.cancel_scope.cancel()
         return session
+
+    def _leave_unregistered(self, core: Core) -> None:
+        """Name what an earlier life left: this one has never come so far as to see to it."""
+        core.unsettled |= {entry.task_id for entry in core.journal.unfinished()}
+        leave_behind(core, self._ending)
 
     async def _give_up(self, scope: anyio.CancelScope) -> None:
         await self._ending.asked.wait()

@@ -15,7 +15,7 @@ from delegate_core.runner.ending import Ending
 from delegate_core.runner.intake import Intake
 from delegate_core.runner.states import States
 
-__all__ = ["LAST_WORDS", "WindingDown"]
+__all__ = ["LAST_WORDS", "WindingDown", "leave_behind"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ class WindingDown:
             with anyio.move_on_at(deadline):
                 await core.wait_until(lambda: not core.taken and not core.logs_open)
             group.cancel_scope.cancel()
-        if core.owed_ids:
-            self._leave_behind()
+        leave_behind(core, self._ending)
 
     async def _end_tasks(self, limit: float, deadline: float) -> None:
         """Wait for a stop, or for the drain's time less what ending needs; then cancel what runs."""
@@ -61,15 +60,6 @@ class WindingDown:
         if cut_short:
             self._ending.spoil(f"tasks still ran near the end of the drain's {limit:g}s and were cancelled")
 
-    def _leave_behind(self) -> None:
-        """Name what is not settled. It is in the journal; the next start sees to it."""
-        owed = sorted(self._core.owed_ids)
-        ids = ", ".join(owed[:5]) + (", …" if len(owed) > 5 else "")
-        self._ending.spoil(
-            f"tasks not settled with the server: {len(owed)} ({ids}); "
-            f"start this runner again with the state folder {self._core.folder.path} to deliver them"
-        )
-
     async def say_goodbye(self) -> None:
         """Deregister, unless the server would end by it what we still owe."""
         session = self._connection.session
@@ -80,3 +70,14 @@ class WindingDown:
                 await self._core.backend.deregister(session)
             except Exception as error:  # noqa: BLE001 - the server forgets us by itself
                 _log.warning("could not deregister: %s", describe(error))
+
+
+def leave_behind(core: Core, ending: Ending) -> None:
+    """Name what is not settled, if anything is. It is in the journal; the next start sees to it."""
+    owed = sorted(core.owed_ids)
+    if owed:
+        ids = ", ".join(owed[:5]) + (", …" if len(owed) > 5 else "")
+        ending.spoil(
+            f"tasks not settled with the server: {len(owed)} ({ids}); "
+            f"start this runner again with the state folder {core.folder.path} to deliver them"
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from delegate_core.errors import StateError
 from delegate_core.history import History
 from delegate_core.journal import Journal
+from delegate_core.mending import mend
 from delegate_core.model import Delivery, Entry, Offer, Phase, SessionIdentity, Task, TaskResult
 from delegate_core.statefolder import StateFolder
 
@@ -187,6 +190,17 @@ def test_a_second_process_is_refused_and_told_who_has_the_folder(tmp_path: Path)
         assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
 
+def test_who_only_looks_who_has_the_folder_keeps_no_runner_from_starting(tmp_path: Path) -> None:
+    """`delegate status` has for a moment what a runner has for good."""
+    with StateFolder(tmp_path):
+        pass
+    with (tmp_path / "lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.05, fcntl.flock, [looking, fcntl.LOCK_UN]).start()
+        with StateFolder(tmp_path) as started:
+            assert started.owner() == str(os.getpid())
+
+
 def test_a_state_folder_that_cannot_be_made_is_named_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StateError, match=r"cannot use the state folder .*: .*; choose another with --state-dir"):
@@ -234,6 +248,21 @@ async def test_a_newer_version_is_refused_with_the_cure(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StateError, match="has version 99, this program reads 2; use the program that wrote it"):
         Journal(StateFolder(tmp_path)).__enter__()
+
+
+async def test_a_file_that_is_gone_while_its_last_changes_are_there_is_not_begun_anew(tmp_path: Path) -> None:
+    """An empty file in its place would have SQLite remove them."""
+    with opened(tmp_path):
+        pass
+    (tmp_path / "journal.sqlite").rename(tmp_path / "elsewhere")
+    (tmp_path / "journal.sqlite-wal").write_bytes(b"changes")
+    for use in (lambda: Journal(StateFolder(tmp_path)).__enter__(), lambda: History(tmp_path), lambda: mend(tmp_path)):
+        with pytest.raises(
+            StateError, match=r"is gone, and journal\.sqlite-wal .* put the file back beside it, or remove"
+        ):
+            use()
+    assert (tmp_path / "journal.sqlite-wal").read_bytes() == b"changes"
+    assert not (tmp_path / "journal.sqlite").exists()
 
 
 # ---------------------------------------------------------------------- kill and full disk

@@ -132,3 +132,31 @@ def test_a_task_that_no_runner_could_read_is_not_taken_over(sound: Path, tmp_pat
     (tmp_path / "other").rename(tmp_path / JOURNAL_FILE)
     assert mended(tmp_path, tmp_path / "state", noise(10, b"\xa5")) is not None
     assert 3 not in entries(tmp_path / "state")
+
+
+def version(number: int) -> Callable[[bytearray], None]:
+    """Damages a page, and has the file say that it is of this version: where SQLite's file format keeps it."""
+
+    def spoil(content: bytearray) -> None:
+        noise(10, b"\xa5")(content)
+        content[60:64] = number.to_bytes(4, "big")
+
+    return spoil
+
+
+def test_a_damaged_journal_of_a_newer_version_is_left_to_the_program_that_wrote_it(sound: Path, tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="has version 99, this program mends 2; use the program that wrote it"):
+        mended(sound, tmp_path, version(99))
+    assert list(tmp_path.glob("damaged-*")) == []
+
+
+def test_rows_that_do_not_fit_are_counted_as_lost(sound: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other")) as other, closing(sqlite3.connect(sound / JOURNAL_FILE)) as good:
+        good.backup(other)
+        other.execute("ALTER TABLE entries ADD COLUMN strange TEXT")
+        other.commit()
+    (tmp_path / "other").rename(tmp_path / JOURNAL_FILE)
+    found = mended(tmp_path, tmp_path / "state", noise(10, b"\xa5"))
+    assert found is not None
+    assert found.lost is not None
+    assert (found.tasks, found.lost >= TASKS) == (0, True)

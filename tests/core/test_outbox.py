@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from delegate_core.errors import StateError
+from delegate_core.errors import DrainIncomplete, SettingsError, StateError
+from delegate_core.handlers import TaskContext
 from delegate_core.history import History
-from delegate_core.model import Delivery, Entry, Phase, Task, TaskResult
+from delegate_core.markers import hookimpl
+from delegate_core.model import Delivery, Entry, Phase, Registration, Session, Task, TaskResult
 from delegate_core.testing.bench import PATIENCE, Bench, Started
 from tests.core.scripted_backend import Scripted
 
@@ -92,3 +96,114 @@ async def test_an_id_that_means_no_result_or_several_changes_nothing(bench: Benc
     with pytest.raises(StateError, match="no undelivered result of a task other"):
         await started.runner.outbox.drop(["task-1", "other"])
     assert len(undelivered(started)) == 2
+    for nothing in (started.runner.outbox.drop, started.runner.outbox.retry):
+        with pytest.raises(SettingsError, match="an empty id means no result"):
+            await nothing([""])
+
+
+async def owing(bench: Bench, backend: Scripted) -> None:
+    """An earlier life owes the result of task ``t``, and that of task ``aside`` could never be delivered."""
+
+    def fail(task: Task, _result: TaskResult) -> Delivery:
+        if task.id == "aside":
+            return Delivery(kind="never", reason="it is too long")
+        raise ConnectionError("no route")
+
+    backend.on_report = fail
+    started = await bench.start({"echo": echo})
+    for task_id in ("aside", "t"):
+        await backend.offer("echo", task_id)
+    await soon(lambda: {entry.task_id for entry in undelivered(started) if entry.tries or entry.note} == {"aside", "t"})
+    await started.crash()
+    backend.on_report = lambda _task, _result: Delivery()
+
+
+def refuse(_registration: Registration) -> None:
+    raise ConnectionError("the server is away")
+
+
+async def test_a_runner_that_never_reached_its_server_ends_by_naming_what_it_owes(
+    bench: Bench, backend: Scripted
+) -> None:
+    await owing(bench, backend)
+    backend.on_register = refuse
+    again = await bench.start({"echo": echo}, until="registering")
+    again.runner.drain()
+    error = await again.ended()
+    assert isinstance(error, DrainIncomplete)
+    assert "tasks not settled with the server: 1 (t); start this runner again" in str(error)
+
+
+async def test_results_can_be_dropped_and_tried_again_while_the_server_is_away(bench: Bench, backend: Scripted) -> None:
+    await owing(bench, backend)
+    backend.on_register = refuse
+    again = await bench.start({"echo": echo}, until="registering")
+    (dropped,) = await again.runner.outbox.drop(["t"])
+    (retried,) = await again.runner.outbox.retry(["aside"])
+    assert (dropped.what, retried.what) == ("given up by the operator", "is tried when the runner has registered")
+    backend.on_register = lambda _: None
+    await backend.result("aside")
+    await soon(lambda: not undelivered(again))
+    assert "t" not in backend.reported
+
+
+class WithSlowLog(Scripted):
+    """A backend whose log service takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answering = anyio.Event()
+
+    @hookimpl
+    async def open_log(self) -> None:
+        await self.answering.wait()
+
+
+async def test_a_result_that_is_dropped_while_it_waits_for_its_log_is_not_delivered(tmp_path: Path) -> None:
+    def chatty(context: TaskContext) -> str:
+        context.log("hello")
+        return "done"
+
+    backend = WithSlowLog()
+    async with Bench.opened(tmp_path, lambda: backend) as bench:
+        started = await bench.start({"chatty": chatty})
+        await backend.offer("chatty")
+        await started.seen.wait(lambda now: "t" in now.finished)
+        (treated,) = await started.runner.outbox.drop(["t"])
+        assert treated.what == "given up by the operator"
+        await soon(lambda: not started.runner.snapshot().backlog)
+        assert backend.reported == {}
+        assert History(started.runner.state_dir).find("t").phase is Phase.DROPPED
+        backend.answering.set()
+
+
+class Thoughtful(Scripted):
+    """A backend that needs a moment to know whose an entry is."""
+
+    @hookimpl
+    async def resume(self, session: Session) -> Session:
+        await anyio.lowlevel.checkpoint()
+        return session
+
+
+async def test_two_orders_at_once_to_try_again_are_one_delivery(tmp_path: Path) -> None:
+    backend = Thoughtful()
+    backend.on_report = never
+    said: list[str] = []
+    async with Bench.opened(tmp_path, lambda: backend) as bench:
+        started = await bench.start({"echo": echo})
+        await backend.offer("echo")
+        await soon(lambda: [entry.phase for entry in undelivered(started)] == [Phase.UNDELIVERABLE])
+        await started.crash()
+        again = await bench.start({"echo": echo})
+
+        async def retry() -> None:
+            said.extend(each.what for each in await again.runner.outbox.retry(["t"]))
+
+        async with anyio.create_task_group() as orders:
+            orders.start_soon(retry)
+            orders.start_soon(retry)
+        again.runner.drain()
+        assert await again.ended() is None
+    assert sorted(said) == ["is on its way", "is tried now"]
+    assert len(backend.reported["t"]) == 2

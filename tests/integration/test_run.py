@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import pytest
 
 from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Submission, TaskStatus, Verdict
-from tests.integration.command import Command, manager_settings
+from tests.integration.command import PATIENCE, Command, Running, manager_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -40,8 +42,17 @@ def alive(pid: int) -> bool:
         return False
 
 
+async def too_late(runner: Running) -> None:
+    """Send signals for as long as there is a process: the end of a runner takes a while after its last word."""
+    late = iter([signal.SIGHUP, signal.SIGINT])
+    with anyio.move_on_after(PATIENCE), suppress(ProcessLookupError):
+        while runner.process.returncode is None:
+            os.kill(runner.process.pid, next(late, signal.SIGHUP))
+            await anyio.sleep(0.003)
+
+
 async def test_sigterm_drains(delegate: Command, manager: EmbeddedManager) -> None:
-    """The running task finishes, nothing new is taken, and the delegate unregisters."""
+    """The running task finishes, nothing new is taken, and the delegate unregisters. Late signals change nothing."""
     go = delegate.folder / "go"
     async with delegate.started(*RUN, **manager_settings(manager)) as runner:
         running = manager.submit(script("echo working", until(go), "echo done"))
@@ -52,7 +63,10 @@ async def test_sigterm_drains(delegate: Command, manager: EmbeddedManager) -> No
         polls = manager.state.calls["task-events"]
         await manager.wait_for(lambda state: state.calls["task-events"] > polls + 1)
         go.touch()
+        await runner.said("runner    stopped")
+        await too_late(runner)
         assert await runner.ended() == 0, runner.text
+        assert "Traceback" not in runner.text
     assert manager.task(running).outcome.verdict is Verdict.SUCCEEDED  # type: ignore[union-attr]  # it has ended
     assert manager.task(late).status is TaskStatus.QUEUED
     assert manager.state.calls["unregister"] == 1

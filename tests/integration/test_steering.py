@@ -45,9 +45,13 @@ async def test_a_runner_is_paused_resumed_and_drained(delegate: Command) -> None
 
         assert (await delegate("resume", *WHOSE)).code == 0
         await manager.wait_finished(task_id)
-        drained = await delegate("drain", "--wait", *WHOSE)
-        assert (drained.code, "has left" in drained.out) == (0, True)
-        assert await runner.ended() == 0
+        async with delegate.started(*RUN, "--lock-timeout", "40s", **manager_settings(manager)) as successor:
+            await successor.said("waiting up to 40s")
+            drained = await delegate("drain", "--wait", *WHOSE)
+            assert (drained.code, "has left" in drained.out) == (0, True)
+            assert await runner.ended() == 0
+            await successor.said("registered")
+            assert (await delegate("stop", "--wait", *WHOSE)).code == 0
     for order in ("pause", "drain"):
         nobody = await delegate(order, *WHOSE)
         assert (nobody.code, "no runner is running in" in nobody.err) == (6, True)

@@ -82,6 +82,7 @@ async def test_an_upgrade_waits_for_the_one_before_and_delivers_what_that_one_co
             assert f"if it hangs, `kill -9 {first.pid}` loses nothing" in first.text
             async with started(tmp_path, side, proxy.url, "--lock-timeout", "50s") as second:
                 await second.said("waiting up to 50s for the state folder")
+                second.signal(signal.SIGHUP)  # as `pkill -HUP delegate` does, which means the first
                 first.signal(signal.SIGTERM)
                 assert await first.ended() == 8, first.text
                 assert "unregister" not in seen, "the server would have failed the task"
