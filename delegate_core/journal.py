@@ -27,7 +27,7 @@ from delegate_core.entries import MIGRATIONS, OUTBOX, SCHEMA, VERSION, dump, rea
 from delegate_core.errors import StateError
 from delegate_core.model import Delivery, Entry, JsonValue, Offer, Phase, SessionIdentity, Task, TaskResult
 from delegate_core.soundness import damage, raise_if_bereft, raise_if_damaged
-from delegate_core.statefolder import JOURNAL_FILE, StateFolder
+from delegate_core.statefolder import JOURNAL_FILE, FileIdentity, StateFolder
 
 __all__ = ["HISTORY", "Journal", "JournalFull"]
 
@@ -64,6 +64,7 @@ class Journal:
         self._history = history
         self._clock = clock
         self._open: sqlite3.Connection | None = None
+        self._file: FileIdentity | None = None
         self._commits: Commits | None = None
         self._watcher: Callable[[], object] = lambda: None
         self._sessions: set[str] = set()
@@ -96,6 +97,7 @@ class Journal:
     def _connect(self) -> None:
         raise_if_bereft(self._path)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._file = FileIdentity(self._path)
         self._open = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=64)
         self._open.execute("PRAGMA journal_mode = WAL")
         self._open.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
@@ -144,12 +146,16 @@ class Journal:
         return self._broken(error) if error is not None else None
 
     async def examine(self) -> None:
-        """Look whether the file is damaged, if anything was written since the last look; `failure` says so then.
+        """Look whether the file is gone, or damaged if anything was written since the last look; `failure` says so.
 
         What is written may go to good pages for long, and what is read may be in memory: only who reads the file anew
         learns of a bad page while all that it held is still known.
         """
-        if self._examined or self._commits is None or self.failure is not None:
+        if self._commits is None or self.failure is not None:
+            return
+        if self._file is not None and not self._file.is_there():
+            self._commits.fail(sqlite3.DatabaseError("its file is gone"))
+        if self._examined or self.failure is not None:
             return
         self._examined = True
         error = await anyio.to_thread.run_sync(
@@ -175,6 +181,11 @@ class Journal:
         return self._connection.execute(sql).fetchone()[0]
 
     def _broken(self, error: Exception) -> StateError:
+        if self._file is not None and not self._file.is_there():
+            return StateError(
+                f"the journal {self._path} was removed while a runner had it, or another is in its place; start the "
+                "runner again, and leave its state folder to it"
+            )
         mend = f"`delegate outbox mend --state-dir {self._folder.path}` saves what can be read, as undelivered results"
         return StateError(
             f"the journal {self._path} cannot be used: {error}; "

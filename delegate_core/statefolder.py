@@ -23,6 +23,7 @@ __all__ = [
     "DEVELOPMENT",
     "JOURNAL_FILE",
     "LOG_FOLDERS",
+    "FileIdentity",
     "StateFolder",
     "default_place",
     "default_state_folder",
@@ -206,6 +207,33 @@ def _lock(descriptor: int) -> None:
             if time.monotonic() > deadline:
                 raise
         time.sleep(_LOOK)
+
+
+class FileIdentity:
+    """Which file it is that lies at a path now: a state folder may be removed, and be made anew by another process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = self._found()
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino
+
+    def is_there(self) -> bool:
+        """Whether it still does. What cannot be looked at counts as there."""
+        try:
+            return self._known is not None and self._found() == self._known
+        except OSError:
+            return True
+
+    def remove(self) -> None:
+        """Remove it, if it still does."""
+        if self.is_there():
+            self._path.unlink(missing_ok=True)
 
 
 def _lines(file: Path) -> list[str]:

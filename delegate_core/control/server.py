@@ -20,6 +20,7 @@ from delegate_core.errors import DelegateError
 from delegate_core.markers import hookimpl
 from delegate_core.runner import Runner
 from delegate_core.runner.outbox import Treated
+from delegate_core.statefolder import FileIdentity
 
 __all__ = ["ControlServer"]
 
@@ -46,6 +47,7 @@ class ControlServer:
         self._reload = reload
         self._runner: Runner | None = None
         self._owned = asyncio.Event()
+        self._socket: FileIdentity | None = None
         self._callers = 0
 
     @hookimpl
@@ -53,8 +55,8 @@ class ControlServer:
         """The folder is the runner's own from its first state to its last."""
         if state != "stopped":
             self._owned.set()
-        elif self._runner is not None and self._owned.is_set():
-            (self._runner.state_dir / SOCKET).unlink(missing_ok=True)
+        elif self._socket is not None:
+            self._socket.remove()
 
     @asynccontextmanager
     async def serving(self, runner: Runner) -> AsyncIterator[None]:
@@ -78,6 +80,7 @@ class ControlServer:
         except OSError as error:
             _log.warning("no orders can be given to this runner: %s/%s: %s", runner.state_dir, SOCKET, error.strerror)
             return
+        self._socket = FileIdentity(runner.state_dir / SOCKET)
         with listening:
             async with anyio.create_task_group() as callers:
                 async for connection in _accepted(listening):

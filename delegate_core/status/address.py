@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from delegate_core.errors import DelegateError
 from delegate_core.markers import hookimpl
+from delegate_core.statefolder import FileIdentity
 
 __all__ = ["StatusAddress", "StatusFile"]
 
@@ -57,6 +58,7 @@ class StatusFile:
     def __init__(self, token: str) -> None:
         self._token = token
         self._file: Path | None = None
+        self._written: FileIdentity | None = None
         self._url = ""
 
     def place(self, state_dir: Path, url: str) -> None:
@@ -70,9 +72,10 @@ class StatusFile:
             return
         if state == "registering":
             self._write(self._file)
+            self._written = FileIdentity(self._file)
             _log.info("status on %s; the token is in %s", self._url, self._file)
-        elif state == "stopped":
-            self._file.unlink(missing_ok=True)
+        elif state == "stopped" and self._written is not None:
+            self._written.remove()
 
     def _write(self, file: Path) -> None:
         file.unlink(missing_ok=True)

@@ -22,7 +22,9 @@ _RUN = """\
 did not succeed, `lint` with errors, `plugins list` and `plugins check` with something that is broken.
 
 Once a runner has registered, a network or a server that is away does not end it: it waits, with growing pauses. A
-runner that leaves at the third signal ends with 8; what it had claimed the next start settles."""
+runner that leaves at the third signal ends with 8; what it had claimed the next start settles. Before there is a
+runner, while settings are read or the state folder is waited for, Ctrl-C ends `run` with 130
+and SIGTERM with 143: nothing was claimed."""
 
 _SUCCESS = "Done. Of `run`: it has drained, and everything is delivered."
 

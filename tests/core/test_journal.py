@@ -22,7 +22,7 @@ from delegate_core.history import History
 from delegate_core.journal import Journal
 from delegate_core.mending import mend
 from delegate_core.model import Delivery, Entry, Offer, Phase, SessionIdentity, Task, TaskResult
-from delegate_core.statefolder import StateFolder
+from delegate_core.statefolder import FileIdentity, StateFolder
 
 SESSION = SessionIdentity(server="https://ci.example", account="acme", runner_id="r1", details={"n": 1})
 
@@ -388,6 +388,31 @@ async def test_a_file_that_is_damaged_while_it_is_used_takes_no_new_task_and_hol
             await journal.started(number)
     assert len(told) == 1
     assert "delegate outbox mend" in told[0]
+
+
+async def test_a_folder_that_is_removed_under_a_runner_ends_it_also_where_another_has_made_it_anew(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path / "first") as journal:
+        await journal.examine()
+        assert journal.failure is None
+        (tmp_path / "first").rename(tmp_path / "removed")
+        with opened(tmp_path / "first"):
+            await journal.examine()
+        assert "was removed while a runner had it, or another is in its place; start the runner" in str(journal.failure)
+
+
+def test_what_a_successor_has_put_in_place_of_a_runners_file_is_not_removed_with_that(tmp_path: Path) -> None:
+    """As its control socket, or the file with the address of its status."""
+    file = tmp_path / "control"
+    file.write_text("ours")
+    ours = FileIdentity(file)
+    file.rename(tmp_path / "elsewhere")
+    file.write_text("the successor's")
+    ours.remove()
+    assert file.read_text() == "the successor's"
+    FileIdentity(file).remove()
+    assert not file.exists()
 
 
 def test_a_relative_state_folder_stays_where_it_is_when_the_current_folder_changes(
