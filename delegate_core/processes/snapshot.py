@@ -19,8 +19,12 @@ __all__ = ["Snapshot", "take_snapshot"]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The processes that started at `since` or later; the marks and the brands of those that have one."""
+    """The processes that started at `since` or later; the marks and the brands of those that have one.
 
+    ``number`` counts those that were begun, also those that failed.
+    """
+
+    number: int
     since: int
     entries: Mapping[int, Entry]
     marks: Mapping[int, str]
@@ -39,7 +43,7 @@ class _Camera:
 
     def take(self, since: int) -> Snapshot:
         with self._waiting(since) as asked, self.turn:
-            if self.latest is None or self.begun <= asked or self.latest.since > since:
+            if self.latest is None or self.latest.number <= asked or self.latest.since > since:
                 self.latest = self._begin()
             return self.latest
 
@@ -59,7 +63,7 @@ class _Camera:
     def _begin(self) -> Snapshot:
         with self.counting:
             self.begun += 1
-            since = min(self.waiting)
+            number, since = self.begun, min(self.waiting)
         marks: dict[int, str] = {}
         brands: dict[int, frozenset[int]] = {}
 
@@ -69,7 +73,7 @@ class _Camera:
             if (mark := environment_value(entry.pid, MARK_VARIABLE)) is not None:
                 marks[entry.pid] = mark
 
-        return Snapshot(since, read_table(since, note), marks, brands)
+        return Snapshot(number, since, read_table(since, note), marks, brands)
 
 
 _camera = _Camera()

@@ -34,6 +34,31 @@ def test_whoever_asks_sees_what_was_there_when_they_asked_however_many_ask_at_on
         assert all(threads.map(start_and_look, range(LOOKERS)))
 
 
+_SHORT_OF_DESCRIPTORS = """
+import resource, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+from delegate_core.processes.snapshot import take_snapshot
+
+take_snapshot()
+process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+with ThreadPoolExecutor(12) as threads:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    looks = [threads.submit(take_snapshot) for _ in range(200)]
+    failed = [look for look in looks if look.exception() is not None]
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+print(len(failed) > 0, all(process.pid in look.result().entries for look in looks if look not in failed))
+process.communicate(b"\\n")
+"""
+
+
+def test_nobody_is_given_an_older_look_because_a_newer_one_has_failed() -> None:
+    """Who waits for the look of another, for which there is no descriptor left, would miss what started meanwhile."""
+    line = [sys.executable, "-c", _SHORT_OF_DESCRIPTORS]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=100, check=False)
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
 def test_nobody_gets_less_than_they_want_because_somebody_else_wants_less() -> None:
     with started() as old, started() as new:
         entries = {pid: read_entry(pid) for pid in (old.pid, new.pid)}
