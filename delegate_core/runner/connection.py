@@ -39,6 +39,8 @@ class Connection:
         self._core = core
         self._intake = intake
         self._registration = registration
+        self._outdated = False
+        """Whether something was announced since the server was last told."""
         self._sessions: list[Session] = []
         self._again: Interrupt | None = None
         self._loops: anyio.CancelScope | None = None
@@ -80,6 +82,7 @@ class Connection:
         core = self._core
         try:
             credentials = await core.backend.authenticate(core.settings)
+            self._outdated = False
             session = await core.backend.register(self._registration, credentials)
         except (DelegateError, Stop, Drain):
             raise
@@ -114,11 +117,12 @@ class Connection:
         pauses = Backoff()
         while True:
             session, since = self._sessions[-1], anyio.current_time()
-            with anyio.CancelScope() as self._loops:
-                async with anyio.create_task_group() as loops:
-                    loops.start_soon(self._fetch, session)
-                    loops.start_soon(self._beat, session)
-            self._loops = None
+            if not self._outdated:  # by what was announced while the server was answering
+                with anyio.CancelScope() as self._loops:
+                    async with anyio.create_task_group() as loops:
+                        loops.start_soon(self._fetch, session)
+                        loops.start_soon(self._beat, session)
+                self._loops = None
             if anyio.current_time() - since > _LASTING:
                 pauses.reset()
             await anyio.sleep(pauses.next())
@@ -138,6 +142,7 @@ class Connection:
     def announce(self, registration: Registration) -> None:
         """Register again with what a runner says of itself now. Tasks of the present session stay with it."""
         self._registration = replace(registration, address=self._registration.address)
+        self._outdated = True
         if self._loops is not None:
             self._again = None
             self._loops.cancel()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
 from delegate_core.errors import CredentialsError, Drain, Lapsed, Moved, RegistrationError, Stop
+from delegate_core.markers import hookimpl
 from delegate_core.model import (
+    Credentials,
     Ended,
     Outcome,
     Registration,
+    Session,
     Settled,
     Task,
     TaskResult,
@@ -54,6 +59,35 @@ async def test_a_move_is_followed_and_work_goes_on_there(backend: Scripted, benc
     await backend.offer("echo")
     assert (await backend.result()).outcome is Outcome.SUCCEEDED
     assert addresses == [None, "https://other.example"]
+
+
+class Slow(Scripted):
+    """Its second registration takes as long as a test wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = anyio.Event()
+
+    @hookimpl
+    async def register(self, registration: Registration, credentials: Credentials) -> Session:
+        session = await super().register(registration, credentials)
+        if self.registrations == 2:
+            await self.go_on.wait()
+        return session
+
+
+async def test_what_is_reloaded_while_the_runner_registers_is_announced_too(tmp_path: Path) -> None:
+    backend, announced = Slow(), list[int]()
+    backend.on_register = lambda registration: announced.append(registration.capacity)
+    async with Bench.opened(tmp_path, lambda: backend) as bench:
+        started = await bench.start({"echo": echo}, capacity=1)
+        await backend.until(lambda: backend.polls == 1)
+        for capacity in (2, 3):
+            await started.runner.reload(started.runner.settings.model_copy(update={"capacity": capacity}))
+            await backend.until(lambda: backend.registrations == 2)
+        backend.go_on.set()
+        await backend.until(lambda: backend.polls == 2)
+    assert announced == [1, 2, 3]
 
 
 async def test_a_server_that_sends_us_in_circles_is_an_error_of_registering(backend: Scripted, bench: Bench) -> None:
