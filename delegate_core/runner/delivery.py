@@ -40,10 +40,10 @@ class Waiting:
         self._scope.cancel()
 
     async def pause(self, seconds: float) -> None:
-        """Wait between two tries."""
-        self._hurried = anyio.Event()
+        """Wait between two tries; not at all where somebody was in a hurry during the last one."""
         with anyio.move_on_after(seconds):
             await self._hurried.wait()
+        self._hurried = anyio.Event()
 
     async def deliver(self, core: Core, session: Session, number: int, task: Task, result: TaskResult) -> Delivery:
         """Report until that is settled. ``dropped`` says whether the answer counts."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -25,7 +26,8 @@ from delegate_core.model import (
 )
 from delegate_core.runner import Inbox
 from delegate_core.settings import RunnerSettings
-from delegate_core.testing.bench import PATIENCE
+from delegate_core.testing.bench import PATIENCE, Bench, Started
+from tests.reliability.virtualtime import VirtualTimeLoop
 
 
 class Scripted:
@@ -142,3 +144,21 @@ def once(error: BaseException, then: Callable[..., Any]) -> Callable[..., Any]:
 
 async def hold() -> None:
     await anyio.sleep_forever()
+
+
+HOUR = 3600.0
+"""Seconds."""
+
+
+def lived(folder: Path, backend: Scripted, test: Callable[[Started], Awaitable[None]]) -> None:
+    """Run a test beside a runner with one slot, in virtual time: some hours at most."""
+
+    async def live() -> None:
+        with anyio.fail_after(3 * HOUR):
+            async with Bench.opened(folder, lambda: backend) as bench:
+                started = await bench.start({"echo": echo}, capacity=1, drain_timeout=5)
+                await backend.until(lambda: backend.inbox)
+                await test(started)
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(live())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -15,7 +16,7 @@ from delegate_core.history import History
 from delegate_core.markers import hookimpl
 from delegate_core.model import Delivery, Entry, Phase, Registration, Session, Task, TaskResult
 from delegate_core.testing.bench import PATIENCE, Bench, Started
-from tests.core.scripted_backend import Scripted
+from tests.core.scripted_backend import Scripted, lived
 
 pytestmark = pytest.mark.anyio
 
@@ -207,3 +208,26 @@ async def test_two_orders_at_once_to_try_again_are_one_delivery(tmp_path: Path) 
         assert await again.ended() is None
     assert sorted(said) == ["is on its way", "is tried now"]
     assert len(backend.reported["t"]) == 2
+
+
+def test_a_retry_that_is_asked_for_during_a_try_comes_right_after_it(tmp_path: Path) -> None:
+    """The try that is under way may have nearly timed out."""
+    backend, tries = Scripted(), list[float]()
+
+    async def until_delivered(started: Started) -> None:
+        async def report(_task: Task, _result: TaskResult) -> Delivery:
+            tries.append(anyio.current_time())
+            if len(tries) == 8:
+                await started.runner.outbox.retry([])
+            if len(tries) < 10:
+                raise OSError("the line is down")
+            return Delivery()
+
+        backend.on_report = report
+        await backend.offer("echo")
+        while not backend.reported:  # noqa: ASYNC110 - it takes longer than the backend waits
+            await anyio.sleep(10)
+
+    lived(tmp_path, backend, until_delivered)
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert [pause > 0 for pause in pauses] == [*[True] * 7, False, True]

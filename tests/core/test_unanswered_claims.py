@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
 
 from delegate_core.model import Offer, Settled, Task
-from delegate_core.testing.bench import Bench, Started
-from tests.core.scripted_backend import Scripted, echo
-from tests.reliability.virtualtime import VirtualTimeLoop
-
-HOUR = 3600.0
-
-
-def lived(folder: Path, backend: Scripted, test: Callable[[Started], Awaitable[None]]) -> None:
-    """Run a test beside a runner with one slot, for some virtual hours."""
-
-    async def live() -> None:
-        with anyio.fail_after(3 * HOUR):
-            async with Bench.opened(folder, lambda: backend) as bench:
-                started = await bench.start({"echo": echo}, capacity=1, drain_timeout=5)
-                await backend.until(lambda: backend.inbox)
-                await test(started)
-
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        runner.run(live())
+from delegate_core.testing.bench import Started
+from tests.core.scripted_backend import HOUR, Scripted, lived
 
 
 async def hangs() -> None:

@@ -213,7 +213,7 @@ async def test_not_even_what_is_forked_first_of_all_is_without_the_brand(tmp_pat
         "import os\nif not os.fork():\n os.setsid()\n if not os.fork(): os.execve('/bin/sleep', ['sleep', '600'], {})"
     )
     recorder = await finished(python(script, tmp_path, linger=0.05))
-    assert recorder.exit.leftovers == 1
+    assert recorder.exit.leftovers >= 1, "and whoever was between the two, where the machine is busy"
 
 
 async def test_all_that_was_written_arrives_though_a_stranger_holds_the_pipe(tmp_path: Path) -> None:
