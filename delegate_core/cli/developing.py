@@ -47,12 +47,12 @@ def develop(
     """Serve until interrupted."""
     file = find_file(config, os.environ, Path.cwd())
     settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+    own = [*secrets_in([settings], os.environ)]
+    lastwords.conceal(Secrecy(*own))  # plugins may print while they load
     module = backend_module(settings.backend or _DEFAULT_BACKEND)
     server = development_server(module, option or [])
     offers = engine_offers(disabled=settings.disabled_plugins, named=settings.plugins)
     engines = configured_engines(offers, environ=os.environ, file=file, flags=flags)
-    own = [*secrets_in([settings, *(engine.settings for engine in engines.values())], os.environ)]
-    lastwords.conceal(Secrecy(*own))
     observation = Observation(settings, settings.backend or _DEFAULT_BACKEND)
 
     async def serve() -> None:

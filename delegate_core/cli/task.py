@@ -66,10 +66,9 @@ def run_task(
 def _runner(backend: OneTask, folder: Path, config: Path | None, flags: dict[str, Any]) -> Runner:
     file = find_file(config, os.environ, Path.cwd())
     settings = load(RunnerSettings, flags=flags, environ=os.environ, file=file).values
+    lastwords.conceal(Secrecy(*secrets_in([settings], os.environ)))  # plugins and handlers may print while they load
     offers = engine_offers(disabled=settings.disabled_plugins, named=settings.plugins)
     engines = configured_engines(offers, environ=os.environ, file=file)
-    own = [*secrets_in([settings, *(engine.settings for engine in engines.values())], os.environ)]
-    lastwords.conceal(Secrecy(*own))  # a plugin or a file of handlers may fail while it is loaded
     runner = Runner(
         backend,
         # Whoever runs one task by hand would wait for ever where a runner waits for room.
@@ -79,7 +78,7 @@ def _runner(backend: OneTask, folder: Path, config: Path | None, flags: dict[str
         installed=True,
         engine_settings={name: engine.settings for name, engine in engines.items()},
     )
-    runner.secrecy.add(*own)
+    runner.secrecy.add(*secrets_in([settings, *(engine.settings for engine in engines.values())], os.environ))
     lastwords.conceal(runner.secrecy)
     return runner
 

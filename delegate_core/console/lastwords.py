@@ -96,7 +96,10 @@ class _Words:
 
     def of_destructor(self, failed: Any) -> None:
         """An error that there was nobody to raise to."""
-        self._tell(f"{failed.err_msg or 'Exception ignored'}:\n", failed.exc_value)
+        title = failed.err_msg or "Exception ignored in"
+        self._tell(
+            f"{title}: {_named(failed.object)}\n" if failed.object is not None else f"{title}\n", failed.exc_value
+        )
 
     def of_warning(
         self,
@@ -141,6 +144,13 @@ class _Words:
             records = RecordFilter(secrecy, Concern())
             handler.addFilter(records)
             self._undo.callback(handler.removeFilter, records)
+
+
+def _named(raiser: object) -> str:
+    try:
+        return repr(raiser)
+    except Exception:  # noqa: BLE001 - it calls anybody's code
+        return f"an object of {type(raiser).__name__}"
 
 
 _WORDS: Final = _Words()

@@ -71,6 +71,7 @@ def test_an_error_of_a_destructor(capsys: pytest.CaptureFixture[str]) -> None:
     with concealed():
         Unruly()
     err = capsys.readouterr().err
+    assert err.startswith("Exception ignored in: <function Unruly.__del__")
     assert "ValueError: ******" in err
     assert harmless(err)
 

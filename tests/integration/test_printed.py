@@ -18,8 +18,10 @@ pytestmark = pytest.mark.anyio
 SECRET = "canary-of-a-loose-tongue"
 
 HANDLERS = """
-import atexit, sys, threading, warnings
+import atexit, os, sys, threading, warnings
 from delegate_core import handler
+
+print("loaded beside", os.environ["NUMBER"])
 
 class Unruly:
     def __init__(self, secret):
@@ -61,14 +63,14 @@ GIVEN = ("--handlers", "handlers.py", "--secret", "key=file:key")
 async def test_by_delegate_task_whose_result_stays_json(command: Command) -> None:
     ended = await command("task", "-", *GIVEN, "--secret", "number=env:NUMBER", "--pretty", stdin=TASK, NUMBER="4242")
     assert ended.code == 0
-    for words in SAID:
+    for words in (*SAID, "loaded beside"):
         assert f"{words} ******" in ended.out + ended.err
     assert SECRET not in ended.out + ended.err
-    assert json.loads(ended.out.partition("\n")[2]) == {"secret": "******", "number": 4242}
+    assert json.loads(ended.out[ended.out.index("{") :]) == {"secret": "******", "number": 4242}
 
 
 async def test_by_delegate_dev(command: Command) -> None:
-    async with command.started("dev", "--backend", "harness", "--console", "plain", *GIVEN) as server:
+    async with command.started("dev", "--backend", "harness", "--console", "plain", *GIVEN, NUMBER="42") as server:
         await server.said("queue a task")
         assert (await command("submit", "-", "--wait", stdin=TASK)).code == 0
         server.signal(signal.SIGINT)
