@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
 from delegate_core.logs import LogLine, Mask, Spool, TaskLog
+from delegate_core.runner.advice import Advices
 from delegate_core.runner.core import Core
 from delegate_core.runner.lognotes import LogNotes
 from delegate_core.runner.sending import LogSending
@@ -58,16 +60,11 @@ class Streams:
             return self._mask
 
     def _new_mask(self) -> Mask:
-        mask = Mask(self._core.masks, short=self._advise)
+        # The mask outlives the task, and must not keep the rest of it.
+        mask = Mask(self._core.masks, short=partial(_advise, self._core.advice, self._execution.task.id))
         mask.add(*self._execution.task.masks)
         self._core.secrecy.include(mask)
         return mask
-
-    def _advise(self, warning: str) -> None:
-        """Of a secret of the task that shows although it should not."""
-        task = self._execution.task.id
-        _log.warning("task %s: %s", task, warning)
-        self._core.advice.give("not hidden", f"{warning} (task {task})", "give that secret a longer value")
 
     def log(self, stream: str = "") -> TaskLog:
         """The task's own log, or that of a step."""
@@ -150,6 +147,12 @@ class StepStream:
         """
         self._streams.log(self._name)
         await self._streams.finish(self._name)
+
+
+def _advise(advice: Advices, task: str, warning: str) -> None:
+    """Of a secret of the task that shows although it should not."""
+    _log.warning("task %s: %s", task, warning)
+    advice.give("not hidden", f"{warning} (task {task})", "give that secret a longer value")
 
 
 def printed_line(line: LogLine, stream: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from delegate_core.errors import SettingsError
@@ -162,6 +165,25 @@ async def test_what_is_wrong_with_a_secret_ends_its_task_and_tells_no_value(
     assert result.error.startswith(error)
     assert SECRET not in result.error
     assert runner.seen == []
+
+
+async def test_of_a_task_that_has_ended_nothing_is_kept_but_what_hides_its_secrets(
+    backend: Scripted, bench: Bench
+) -> None:
+    contexts: list[weakref.ref[TaskContext]] = []
+
+    async def obtain(_data: JsonValue, context: TaskContext) -> None:
+        context.mask(SECRET)
+        contexts.append(weakref.ref(context))
+
+    started = await bench.start({"obtain": obtain})
+    await backend.offer("obtain", "t")
+    await backend.result("t")
+    with anyio.fail_after(40):
+        while contexts[0]() is not None:  # noqa: ASYNC110 - nothing tells of it
+            gc.collect()
+            await anyio.sleep(0.01)
+    assert started.runner.secrecy.text(SECRET) == "******"
 
 
 async def test_a_retrying_middleware_gets_the_data_as_it_came_each_time(backend: Scripted, bench: Bench) -> None:
