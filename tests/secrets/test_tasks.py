@@ -180,7 +180,7 @@ async def test_of_a_task_that_has_ended_nothing_is_kept_but_what_hides_its_secre
     await backend.offer("obtain", "t")
     await backend.result("t")
     with anyio.fail_after(40):
-        while contexts[0]() is not None:  # noqa: ASYNC110 - nothing tells of it
+        while contexts[0]() is not None:
             gc.collect()
             await anyio.sleep(0.01)
     assert started.runner.secrecy.text(SECRET) == "******"
