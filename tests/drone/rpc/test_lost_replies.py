@@ -102,6 +102,17 @@ async def test_a_stage_whose_start_lost_its_reply_ends_in_error_and_says_why(ben
     assert bench.database.stage["error"].startswith("the server's reply was lost")
 
 
+async def test_a_stage_whose_start_lost_its_reply_ends_though_the_server_gives_no_details(bench: Bench) -> None:
+    """Else its start would be tried again and again until its time is over."""
+    book = await bench.claimed()
+    bench.server.lose("PUT /stage/1", Mishap.REPLY_LOST)
+    bench.database.details_fail = 99
+    with pytest.raises(StartLost):
+        await book.begin(steps(2), started=10)
+    assert (await book.fail("the server's reply was lost", stopped=20)).kind == "gone"
+    assert bench.database.stage["status"] == "error"
+
+
 async def test_a_stage_whose_steps_are_there_already_ends_in_error(bench: Bench) -> None:
     book = await bench.claimed()
     bench.database.steps[50] = {**step(1).wire(), "id": 50}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 
 from delegate_core.model import Delivery
 from delegate_drone.client import DroneClient
-from delegate_drone.faults import AlreadyThere
+from delegate_drone.faults import AlreadyThere, ServerFault, Unusable
 from delegate_drone.records import ending
 from delegate_drone.records.ending import Final
 from delegate_drone.records.patience import Patience
@@ -68,8 +68,7 @@ class StageBook:
 
         Raises:
             EndedElsewhere: see the class.
-            StartLost: it cannot run visibly: `fail` with this error's text.
-            ServerFault: so it seems, and the server gives no details: `fail` with it.
+            StartLost: it cannot run visibly, also where the server gives no details: `fail` with this error's text.
             ValueError: the steps' numbers are not 1, 2, 3 ...
         """
         if [step.number for step in steps] != list(range(1, len(steps) + 1)):
@@ -90,7 +89,8 @@ class StageBook:
             whole = stage.model_copy(update={"steps": own})
             told = await rows.locked(lambda: rows.client.update_stage(whole), doubt=doubt)
         except (InDoubt, AlreadyThere):
-            await rows.ask()
+            with suppress(ServerFault, Unusable):  # they would tell of a cancellation; the steps' ids they have not
+                await rows.ask()
             await rows.keep_stage(phase=Phase.LOST)
             raise _start_lost(self.record) from None
         await rows.keep(_begun(self.record, told))
