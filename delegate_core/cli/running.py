@@ -26,6 +26,7 @@ from delegate_core.cli.takeover import await_folder
 from delegate_core.console import lastwords, open_console
 from delegate_core.console.visible import visible_lines
 from delegate_core.control import ControlServer
+from delegate_core.endsignals import end_as_by_ctrl_c
 from delegate_core.errors import DelegateError, DrainIncomplete, PluginError, SettingsError
 from delegate_core.logs.secrecy import Secrecy
 from delegate_core.markers import hookimpl
@@ -193,12 +194,13 @@ def in_event_loop(work: Callable[[], Awaitable[Any]]) -> Any:
 
     An error of ours is raised as it is, without the groups of tasks that it came through.
 
-    Where it does not heed signals itself, SIGTERM cancels it as Ctrl-C does, so that it cleans up. A shell without job
-    control starts what ends with ``&`` deaf to Ctrl-C; that would make it deaf to SIGTERM too.
+    Where it does not heed signals itself, SIGTERM and the end of the terminal cancel it as Ctrl-C does, so that it
+    cleans up. A shell without job control starts what ends with ``&`` deaf to Ctrl-C; that would make it deaf to
+    SIGTERM too.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_as_by_ctrl_c()
     try:
         import uvloop  # noqa: F401, PLC0415 - only to know that it is there
     except ImportError:

@@ -21,6 +21,7 @@ from delegate_core.cli.taskfile import read_task
 from delegate_core.console import lastwords
 from delegate_core.console.colours import log_text
 from delegate_core.console.visible import visible, visible_json
+from delegate_core.endsignals import ending_signals
 from delegate_core.errors import DelegateError, DrainIncomplete
 from delegate_core.installed_engines import configured_engines, engine_offers
 from delegate_core.logs import LogLine
@@ -118,13 +119,14 @@ async def _drain_at_end(runner: Runner, backend: OneTask) -> None:
 
 
 async def _heed_signals(runner: Runner, backend: OneTask) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(*ending_signals()) as signals:
         async for received in signals:
             sys.stderr.write(f"delegate: {received.name}: cancelling the task; once more leaves at once\n")
             if not runner.cancel(backend.task.id):
                 runner.stop(f"received {received.name}")
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, lambda *_: None)  # a terminal that is closed may say so twice
             return
 
 

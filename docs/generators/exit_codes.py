@@ -38,7 +38,8 @@ _OTHERS = """\
 | 2 | the file or the settings cannot be used | the same, or a pipeline cannot run here |
 | 10 | rejected: no handler, wrong data, a wrong expression | |
 | 124 | timed out | timed out |
-| 130 | cancelled, by Ctrl-C | Ctrl-C |
+| 129 | | the terminal has ended (SIGHUP) |
+| 130 | cancelled, by Ctrl-C, SIGTERM or SIGHUP | Ctrl-C |
 | 141 | | nobody reads the output |
 | 143 | | SIGTERM |"""
 

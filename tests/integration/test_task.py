@@ -118,11 +118,12 @@ async def test_the_exit_status_tells_the_outcome(
     assert ended.out == ""
 
 
-async def test_ctrl_c_cancels_the_task(command: Command) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+async def test_ctrl_c_or_the_end_of_the_terminal_cancels_the_task(command: Command, number: signal.Signals) -> None:
     (command.folder / "task.json").write_text('{"type": "stuck", "data": {}}')
     async with command.started("task", "task.json", "--handlers", "handlers.py") as running:
         await running.said("begun")
-        running.signal(signal.SIGINT)
+        running.signal(number)
         assert await running.ended() == 130
     assert "delegate: cancelled by the operator" in running.text
 

@@ -95,11 +95,11 @@ def exec_(  # noqa: PLR0913, PLR0917 - an option each
         delegate exec --trusted --volume ~/.cache/go:/go/pkg --registry ~/.docker/config.json
 
     The steps run in this folder, as they are committed or not; --clone makes a clone first. Those of docker pipelines
-    see it at /drone/src, or where their workspace says. Ctrl-C or SIGTERM cancels what runs and gives it ten seconds,
-    a second one kills it.
+    see it at /drone/src, or where their workspace says. Ctrl-C, SIGTERM or the end of the terminal cancels what runs
+    and gives it ten seconds, a second Ctrl-C or SIGTERM kills it.
 
     Exit status: 0 success, 1 a pipeline failed, 2 the file or an option cannot be used or a pipeline cannot run here,
-    124 a pipeline timed out, 130 interrupted, 143 terminated, 141 nobody reads the output.
+    124 a pipeline timed out, 129 the terminal has ended, 130 interrupted, 143 terminated, 141 nobody reads the output.
     """
     options = locals()
     from delegate_core.settings.durations import parse_duration  # noqa: PLC0415 - imports the settings

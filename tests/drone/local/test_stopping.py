@@ -35,7 +35,7 @@ def is_gone(folder: Path) -> bool:
         return True
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_the_first_signal_cancels_and_lets_the_step_clean_up(
     delegate: Command, number: signal.Signals, code: int
 ) -> None:

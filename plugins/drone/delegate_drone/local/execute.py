@@ -17,6 +17,7 @@ import anyio
 from delegate_core.console import lastwords
 from delegate_core.console.colours import colourful
 from delegate_core.console.visible import visible
+from delegate_core.endsignals import end_as_by_ctrl_c
 from delegate_core.errors import SettingsError
 from delegate_core.logs import Mask
 from delegate_core.logs.secrecy import Secrecy
@@ -72,8 +73,8 @@ def execute(choices: Choices, given: Given, *, console: str, timeout: float) -> 
         raise SettingsError(f"--console {console}: it is one of {', '.join(KINDS)}")
     if timeout <= 0:
         raise SettingsError("--timeout: give more than 0")
-    # Until the event loop heeds it, SIGTERM ends the run as Ctrl-C does: by cleaning up.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Until the event loop heeds them, all end the run as Ctrl-C does: by cleaning up.
+    end_as_by_ctrl_c()
     try:
         workload = prepare(choices, given)
         _refuse_nothing(workload)

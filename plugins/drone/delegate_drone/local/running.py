@@ -13,6 +13,7 @@ from typing import Final
 
 import anyio
 
+from delegate_core.endsignals import ending_signals
 from delegate_core.engines.driver import Driver
 from delegate_core.engines.engine import Engine, EngineError
 from delegate_core.errors import DelegateError
@@ -58,7 +59,7 @@ class Stopping:
 
     @property
     def exit_code(self) -> int:
-        """As a shell says it: 130 for SIGINT, 143 for SIGTERM, 141 where the reader of the output has left."""
+        """As a shell says it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP; 141 where nobody reads the output."""
         return _SIGNALLED + self.signals[0]
 
 
@@ -133,9 +134,10 @@ class Run:
 
     @asynccontextmanager
     async def _heeding_signals(self) -> AsyncIterator[None]:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        numbers = ending_signals()
+        with anyio.open_signal_receiver(*numbers) as signals:
             # A blocked write keeps the event loop from its signals, so Python's own handler notes them as well.
-            before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+            before = {number: signal.signal(number, self._note) for number in numbers}
             try:
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._heed, signals)
@@ -150,11 +152,14 @@ class Run:
             self._stopping.signals.append(signal.Signals(number))
 
     async def _heed(self, signals: AsyncIterator[signal.Signals]) -> None:
-        """The first cancels, with grace; from the second on everything is killed."""
+        """The first cancels, with grace; from the second on everything is killed.
+
+        A terminal that is closed may say so twice, which is no impatience.
+        """
         first = True
         async for number in signals:
             self.stop(number)
-            if not first and self._surroundings is not None:
+            if not first and number is not signal.SIGHUP and self._surroundings is not None:
                 await self._surroundings.kill()
             first = False
 
