@@ -76,7 +76,9 @@ def test_a_stopped_reader_does_not_stop_the_writer(pipe: tuple[int, TextIO]) -> 
 
 
 def _read_until_idle(reader: io.FileIO, outlet: Outlet) -> None:
-    collector = threading.Thread(target=lambda: [reader.read(65536) for _ in iter(lambda: outlet.idle, True)])
+    collector = threading.Thread(
+        target=lambda: [reader.read(65536) for _ in iter(lambda: outlet.idle, True)], daemon=True
+    )
     collector.start()
     assert outlet.settle(_PATIENCE)
     outlet.write(".")  # the collector may be in its last read

@@ -54,7 +54,7 @@ async def test_where_no_watch_ever_gets_through_the_stage_is_looked_at_again_and
         anyio.create_task_group() as group,
     ):
         drone.parts.faults.add(Fault("watch", FaultKind.STATUS, None, status=502))
-        watches = Watches(stagger=0.05, settling=1.5, most=0.05)
+        watches = Watches(stagger=0.05, settling=0.4, most=0.05)
         build = drone.create(Order(text=TEXT))
         group.start_soon(watches.serve, client)
         with anyio.fail_after(40):
@@ -70,7 +70,7 @@ async def test_where_nobody_watched_for_a_while_the_stage_is_looked_at() -> None
         anyio.create_task_group() as group,
     ):
         drone.parts.faults.add(Fault("watch", FaultKind.STATUS, 1, status=502))
-        watches = Watches(stagger=0.05, settling=1.0, most=0.05)
+        watches = Watches(stagger=0.05, settling=0.5, most=0.05)
         build = drone.create(Order(text=TEXT))
         heard: list[Gap | TaskCancelled] = []
         told = anyio.Event()
