@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 
 import anyio
@@ -12,6 +13,8 @@ from delegate_core.model import Gap, TaskCancelled
 from delegate_drone.client import DroneClient
 from delegate_drone.server import Cancels, EmbeddedDrone, Fault, FaultKind, Order, Rules
 from delegate_drone.watching import Watches
+from tests.drone.rpc.flaky import FlakyServer
+from tests.reliability.virtualtime import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
 
@@ -89,3 +92,24 @@ async def test_where_nobody_watched_for_a_while_the_stage_is_looked_at() -> None
             await told.wait()
         group.cancel_scope.cancel()
     assert heard == [Gap()]
+
+
+def test_a_server_that_is_busy_for_a_day_does_not_keep_us_from_watching_so_long() -> None:
+    """Its word is kept for a minute: whoever cancels the build meanwhile is not heard."""
+
+    async def live() -> None:
+        async with (
+            FlakyServer(lambda _: (200, "") if len(server.heard) > 2 else (503, "busy")) as server,
+            aclosing(DroneClient.open(server.address, "token", TlsOptions(), kind="httpx", trust_env=False)) as client,
+            anyio.create_task_group() as group,
+        ):
+            server.reply_headers["Retry-After"] = "86400"
+            watches = Watches()
+            group.start_soon(watches.serve, client)
+            with anyio.fail_after(300):
+                while isinstance(await watches.wait(1, "1"), Gap):
+                    pass
+            group.cancel_scope.cancel()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(live())
