@@ -44,9 +44,11 @@ def _bear_hangups() -> None:
 def _main(given: list[str]) -> None:
     from delegate_core.cli.app import build  # noqa: PLC0415 - keeps `import delegate_core.cli` light
     from delegate_core.console.lastwords import shown  # noqa: PLC0415 - the same
+    from delegate_core.console.streams import open_missing_streams  # noqa: PLC0415 - the same
     from delegate_core.console.visible import visible_lines  # noqa: PLC0415 - the same
     from delegate_core.errors import DelegateError  # noqa: PLC0415 - the same
 
+    open_missing_streams()
     try:
         build(_being_typed() or given)(given, prog_name="delegate", standalone_mode=True)
     except DelegateError as error:

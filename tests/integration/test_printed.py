@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from delegate_core.development.beside import development_server, runner_beside
 from delegate_core.plugins import backend_module
 from delegate_core.settings import RunnerSettings
-from tests.integration.command import Command
+from tests.integration.command import PATIENCE, Command
 
 pytestmark = pytest.mark.anyio
 
@@ -78,6 +80,14 @@ async def test_by_delegate_dev(command: Command) -> None:
     for words in SAID:
         assert f"{words} ******" in server.text
     assert SECRET not in server.text
+
+
+async def test_by_delegate_task_to_streams_that_are_closed_nothing_and_it_ends_as_ever(command: Command) -> None:
+    (command.folder / "task.json").write_text(TASK)
+    task = f"{sys.executable} -m delegate_core task task.json {' '.join(GIVEN)}"
+    with anyio.fail_after(PATIENCE):
+        async with command.started_by("sh", "-c", f"{task} <&- >&- 2>&-; echo ended: $?", NUMBER="42") as shell:
+            await shell.said("ended: 0")
 
 
 ENGINE = """

@@ -16,6 +16,7 @@ import anyio
 
 from delegate_core.console import lastwords
 from delegate_core.console.colours import colourful
+from delegate_core.console.streams import open_missing_streams
 from delegate_core.console.visible import visible
 from delegate_core.endsignals import end_as_by_ctrl_c
 from delegate_core.errors import SettingsError
@@ -25,7 +26,7 @@ from delegate_drone.local.choices import Choices, Given
 from delegate_drone.local.containers import read_registries
 from delegate_drone.local.git import look
 from delegate_drone.local.reading import read_manifest
-from delegate_drone.local.report import open_missing_streams, print_problems
+from delegate_drone.local.report import print_problems
 from delegate_drone.local.running import Run, Stopping
 from delegate_drone.local.variables import drone_variables, read_key, read_secrets, read_variables
 from delegate_drone.local.view import KINDS, open_view

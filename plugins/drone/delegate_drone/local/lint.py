@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from delegate_core.console.colours import colourful
+from delegate_core.console.streams import open_missing_streams
 from delegate_drone.local.reading import read_manifest
-from delegate_drone.local.report import as_json, open_missing_streams, print_problems, summary_line
+from delegate_drone.local.report import as_json, print_problems, summary_line
 from delegate_drone.manifest import Manifest, Problem, Severity, load_manifest
 
 __all__ = ["empty_file", "lint_files"]

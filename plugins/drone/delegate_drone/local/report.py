@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final, TextIO
 
 from delegate_core.console.visible import visible
 from delegate_drone.manifest import Problem, Severity
 
-__all__ = ["as_json", "open_missing_streams", "print_problems", "summary_line"]
+__all__ = ["as_json", "print_problems", "summary_line"]
 
-_STANDARD_ERROR: Final = 2
 _RESET: Final = "\x1b[0m"
 _COLOURS: Final = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m"}
 _GUTTER = re.compile(r"^( *\d* \|)(.*)$")
-
-
-def open_missing_streams() -> None:
-    """Put the null device where a standard stream is closed: else the next file that is opened would take its place."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
-        pass
-    os.close(descriptor)
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            stream = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
-            setattr(sys, name, stream)
 
 
 def print_problems(problems: Iterable[Problem], stream: TextIO, *, colour: bool) -> None:
