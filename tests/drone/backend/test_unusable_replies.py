@@ -18,7 +18,14 @@ from tests.drone.containers.bench import bench_at, ended, submit
 from tests.reliability.virtualtime import VirtualTimeLoop
 
 STAGE = "kind: pipeline\ntype: exec\nname: e\nclone: {disable: true}\nsteps: [{name: a, commands: [echo done]}]\n"
+FOREIGN = "kind: pipeline\ntype: echo\nname: e\n"
+"""A handler's: no time may pass for a process while a clock jumps."""
+
 HOUR = 3600.0
+
+
+async def echo() -> str:
+    return "done"
 
 
 def test_a_stage_whose_details_are_never_any_ends_and_leaves_its_slot_to_others(tmp_path: Path) -> None:
@@ -26,7 +33,7 @@ def test_a_stage_whose_details_are_never_any_ends_and_leaves_its_slot_to_others(
 
     async def live() -> None:
         async with EmbeddedDrone() as drone, FaultProxy(drone.url) as proxy:
-            first, second = submit(drone, STAGE), submit(drone, STAGE)
+            first, second = submit(drone, FOREIGN), submit(drone, FOREIGN)
             path = f"/rpc/v2/stage/{first}"
             proxy.plan.add(
                 ProxyFault(
@@ -37,7 +44,7 @@ def test_a_stage_whose_details_are_never_any_ends_and_leaves_its_slot_to_others(
                 async with Bench.opened(
                     tmp_path, lambda: DroneBackend(server=proxy.url, secret=drone.keys.rpc)
                 ) as bench:
-                    await bench.start({}, capacity=1, transport="httpx")
+                    await bench.start({"echo": echo}, capacity=1, transport="httpx")
                     stages = [await drone.wait_finished(each, HOUR) for each in (first, second)]
         assert [stage.status for stage in stages] == ["error", "success"]
         assert "no details" in stages[0].error
