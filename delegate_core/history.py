@@ -15,10 +15,13 @@ from delegate_core.entries import OUTBOX, VERSION, read_entries
 from delegate_core.errors import SettingsError, StateError
 from delegate_core.logs import LogLine, Spool
 from delegate_core.model import Entry
-from delegate_core.soundness import raise_if_bereft
+from delegate_core.soundness import is_there
 from delegate_core.statefolder import JOURNAL_FILE, LOG_FOLDERS, StateFolder
 
 __all__ = ["History"]
+
+_UNMADE = 0
+"""The version of a file in which a runner that is just starting, or was killed then, has not made its tables yet."""
 
 
 class History:
@@ -31,8 +34,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / JOURNAL_FILE
-        raise_if_bereft(self._file)
-        if not self._file.is_file():
+        if not is_there(self._file):
             raise StateError(f"no journal in {folder}; name the runner's folder with --state-dir, or its --name")
 
     def entries(self, limit: int) -> list[Entry]:
@@ -74,12 +76,16 @@ class History:
 
     def instance(self) -> str:
         """The random id of this state folder; empty where no runner has finished starting in it."""
-        with self._opened() as (journal, _):
+        with self._opened() as (journal, version):
+            if version == _UNMADE:
+                return ""
             found = journal.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
         return str(found[0]) if found else ""
 
     def _read(self, condition: str, *values: object) -> list[Entry]:
         with self._opened() as (journal, version):
+            if version == _UNMADE:
+                return []
             return read_entries(journal, condition, *values, version=version)
 
     @contextlib.contextmanager

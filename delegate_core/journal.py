@@ -26,7 +26,7 @@ from delegate_core.commits import Batch, Commits
 from delegate_core.entries import MIGRATIONS, OUTBOX, SCHEMA, VERSION, dump, read_entries, sane
 from delegate_core.errors import StateError
 from delegate_core.model import Delivery, Entry, JsonValue, Offer, Phase, SessionIdentity, Task, TaskResult
-from delegate_core.soundness import damage, raise_if_bereft, raise_if_damaged
+from delegate_core.soundness import damage, is_there, raise_if_damaged
 from delegate_core.statefolder import JOURNAL_FILE, FileIdentity, StateFolder
 
 __all__ = ["HISTORY", "Journal", "JournalFull"]
@@ -95,7 +95,7 @@ class Journal:
         return self
 
     def _connect(self) -> None:
-        raise_if_bereft(self._path)
+        is_there(self._path)  # or may be made
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._file = FileIdentity(self._path)
         self._open = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=64)

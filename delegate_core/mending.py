@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from delegate_core.entries import OUTBOX, SCHEMA, VERSION, read_entries
 from delegate_core.errors import StateError
-from delegate_core.soundness import damage, raise_if_bereft
+from delegate_core.soundness import damage, is_there
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
 __all__ = ["Mended", "mend"]
@@ -55,8 +55,7 @@ def mend(path: Path) -> Mended | None:
         StateError: there is none, a process has the folder, or the new one cannot be written.
     """
     file = path.absolute() / JOURNAL_FILE
-    raise_if_bereft(file)
-    if not file.is_file():
+    if not is_there(file):
         raise StateError(f"no journal in {path}; name the runner's folder with --state-dir, or its --name")
     with StateFolder(path):
         if damage(file) is None:

@@ -9,21 +9,29 @@ from urllib.parse import quote
 
 from delegate_core.errors import StateError
 
-__all__ = ["damage", "raise_if_bereft", "raise_if_damaged"]
+__all__ = ["damage", "is_there", "raise_if_damaged"]
 
 
-def raise_if_bereft(file: Path) -> None:
-    """See that the file is there if what SQLite had beside it is: a new one would be the end of what that holds.
+def is_there(file: Path) -> bool:
+    """Whether there is a journal.
 
     Raises:
-        StateError: it is not, and what to do.
+        StateError: it cannot be looked at; or it is gone and what SQLite had beside it is not: a new one would be the
+            end of what that holds.
     """
     beside = file.with_name(f"{file.name}-wal")
-    if not file.exists() and beside.exists():
+    try:
+        there, bereft = file.is_file(), not file.exists() and beside.exists()
+    except OSError as error:
+        denied = isinstance(error, PermissionError)
+        cure = "call as the user whose runner it is" if denied else "name another with --state-dir, or --name"
+        raise StateError(f"cannot look at the journal {file}: {error.strerror}; {cure}") from None
+    if bereft:
         raise StateError(
             f"the journal {file} is gone, and {beside.name} with its last changes is still there; put the file back "
             f"beside it, or remove {beside} to begin anew: what was claimed before, the server ends by its own rules"
         )
+    return there
 
 
 def damage(file: Path) -> Exception | None:

@@ -107,7 +107,10 @@ class StateFolder:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StateError(f"cannot look at the state folder {self.path}: {error.strerror}") from error
+            raise StateError(
+                f"cannot look at the state folder {self.path}: {error.strerror}; "
+                "call as the user whose runner it is, or choose another with --state-dir"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

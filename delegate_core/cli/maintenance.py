@@ -51,7 +51,12 @@ def end(folder: Path) -> int:
 
 
 def show(folder: Path) -> int:
-    """Print how it is; 1 if it is in maintenance."""
+    """Print how it is; 1 if it is in maintenance.
+
+    Raises:
+        StateError: the folder cannot be looked at.
+    """
+    StateFolder(folder).owner()  # asked only because it says so
     found = MaintenanceFile(folder).read()
     sys.stdout.write(f"{visible(str(found or 'not in maintenance'))}\n")
     return 0 if found is None else 1

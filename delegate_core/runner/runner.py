@@ -129,6 +129,7 @@ class Runner:
         self._users = TaskUsers.of(self.settings, self.slots.capacity)
         self._default_capacity: int = getattr(backend, "default_capacity", 10)
         self._generations: Generations | None = None
+        self._reloading = anyio.Lock()
         self._ending = Ending()
         self._states = States(self.secrecy, self._observers)
         self._lookout = Lookout(
@@ -192,11 +193,15 @@ class Runner:
         """Have other settings take effect as far as that goes without a restart.
 
         What runs goes on as it began. New handlers are loaded and opened before anything changes; a module that is
-        imported by its name stays what it is until a restart.
+        imported by its name stays what it is until a restart. Of several at once, the last one asked for stands.
 
         Raises:
             DelegateError: they cannot be used. Nothing has changed.
         """
+        async with self._reloading:
+            return await self._reload(wanted)
+
+    async def _reload(self, wanted: RunnerSettings) -> Changes:
         changes = compared(self.settings, wanted)
         settings, registry, masks = changes.settings, self.handlers, read_masks(wanted.mask_file)
         if masks != self._masks:

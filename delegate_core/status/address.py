@@ -43,6 +43,8 @@ class StatusAddress:
                 f"no runner with the state folder {state_dir} serves its status; name it with --name or --state-dir, "
                 "or start it without --status off"
             ) from None
+        except PermissionError:
+            raise DelegateError(f"the runner in {state_dir} is another user's; call as that user") from None
         except (OSError, ValueError, TypeError) as error:
             raise DelegateError(f"cannot read {state_dir / _FILE}: {error}; start the runner again") from None
         return found

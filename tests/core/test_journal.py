@@ -221,6 +221,18 @@ async def test_a_damaged_file_is_named_with_the_cure(tmp_path: Path, content: by
         pass
 
 
+def test_a_file_whose_runner_has_just_begun_to_start_holds_nothing_yet(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").touch()
+    assert (History(tmp_path).outbox(), History(tmp_path).instance()) == ([], "")
+
+
+def test_a_place_that_cannot_be_looked_at_is_named_with_the_cure(tmp_path: Path) -> None:
+    """As another user's folder, which root would see all the same."""
+    for use in (History, mend):
+        with pytest.raises(StateError, match=r"cannot look at the journal .*: File name too long; name another with"):
+            use(tmp_path / ("x" * 300))
+
+
 async def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").mkdir()
     with pytest.raises(StateError, match=r"journal\.sqlite cannot be used"), opened(tmp_path):

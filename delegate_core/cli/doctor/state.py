@@ -13,7 +13,7 @@ from delegate_core.diagnosis import Finding
 from delegate_core.errors import DelegateError, StateError
 from delegate_core.history import History
 from delegate_core.settings import format_duration
-from delegate_core.soundness import damage, raise_if_bereft
+from delegate_core.soundness import damage, is_there
 from delegate_core.statefolder import JOURNAL_FILE, StateFolder
 
 __all__ = ["beside", "nearest_folder", "state_folder"]
@@ -46,10 +46,10 @@ def _look(folder: Path) -> Finding:
 
 def _journal(folder: Path) -> Finding:
     try:
-        raise_if_bereft(folder / JOURNAL_FILE)
-    except StateError as bereft:
-        return Finding.of_text(str(bereft), code=bereft.exit_code)
-    if not (folder / JOURNAL_FILE).exists():
+        there = is_there(folder / JOURNAL_FILE)
+    except StateError as unreachable:
+        return Finding.of_text(str(unreachable), code=unreachable.exit_code)
+    if not there:
         return Finding.ok(f"{folder}, nothing in it yet")
     if error := damage(folder / JOURNAL_FILE):
         return Finding.problem(
