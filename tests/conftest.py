@@ -32,9 +32,13 @@ _LEAVING = 120
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    """Nothing waits for ever for a thread that never ends: who does not leave says where it hangs, and is ended."""
-    faulthandler.dump_traceback_later(_LEAVING, exit=True, file=2)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nothing waits for ever for a thread that never ends: who does not leave says where it hangs, and is ended.
+
+    Not so xdist's workers: those wait for one another, and are ended then.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(_LEAVING, exit=True, file=2)
 
 
 class AtOnce:
