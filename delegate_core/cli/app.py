@@ -120,7 +120,7 @@ def _dev(**given: Any) -> None:
 
 
 def _doctor(**given: Any) -> None:
-    from delegate_core.cli.doctor import doctor  # noqa: PLC0415 - imports half of everything
+    from delegate_core.cli.doctor.command import doctor  # noqa: PLC0415 - imports half of everything
 
     raise typer.Exit(doctor(**given))
 

@@ -46,7 +46,7 @@ class Checkup:
 
     async def look(self) -> None:
         """Look once."""
-        from delegate_core.cli.doctor.checks import contributed  # noqa: PLC0415 - not needed to start
+        from delegate_core.cli.doctor.contributed import contributed  # noqa: PLC0415 - not needed to start
         from delegate_core.diagnosis import run_checks  # noqa: PLC0415 - the same
 
         patient = self._patient()

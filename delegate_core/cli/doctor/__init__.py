@@ -1,5 +1,1 @@
-"""``delegate doctor``."""
-
-from delegate_core.cli.doctor.command import doctor
-
-__all__ = ["doctor"]
+"""``delegate doctor``: ``command`` is all of it, ``contributed`` and ``patient`` are what a runner needs of it."""

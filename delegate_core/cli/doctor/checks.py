@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from delegate_core import workfolder
 from delegate_core.cli.config import verdict
+from delegate_core.cli.doctor.contributed import contributed
 from delegate_core.cli.doctor.machine import disk, memory, temporary_folder
 from delegate_core.cli.doctor.patient import Patient
 from delegate_core.cli.doctor.state import beside, state_folder
 from delegate_core.cli.doctor.telemetry import telemetry
-from delegate_core.diagnosis import Check, Diagnosis, Finding, program
+from delegate_core.diagnosis import Check, Finding, program
 from delegate_core.engines.owner import ProcessOwner
 from delegate_core.installed_engines import ConfiguredEngine
 from delegate_core.runner import Runner
 from delegate_core.telemetry import asked
 
-__all__ = ["all_checks", "contributed"]
+__all__ = ["all_checks"]
 
 _SHOWN = 6
 
@@ -98,28 +98,3 @@ async def _engine(engine: ConfiguredEngine, types: frozenset[str]) -> Finding:
     except Exception as error:  # noqa: BLE001 - whatever is raised means that it is down
         return Finding.of_engine_down(str(error) or type(error).__name__, types)
     return Finding.ok("it answers")
-
-
-# ---------------------------------------------------------------------- plugins
-
-
-def contributed(runner: Runner, diagnosis: Diagnosis) -> Iterator[Check]:
-    """What plugins bring, the backend too; one that brings it wrongly is a problem of its own."""
-    for hook in runner.plugins.each("diagnostics"):
-        try:
-            yield from list(_checked(hook(diagnosis=diagnosis) or ()))
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            text = f"diagnostics of plugin {hook.plugin} failed: {type(error).__name__}: {error}"
-            cure = "update or uninstall that plugin"
-            yield Check(name=f"plugin {hook.plugin}", run=partial(_found, Finding.problem(text, cure, code=3)))
-
-
-def _checked(brought: Iterable[Any]) -> Iterator[Check]:
-    for check in brought:
-        if not isinstance(check, Check):
-            raise TypeError(f"{check!r} is no delegate_core.diagnosis.Check")
-        yield check
-
-
-async def _found(finding: Finding) -> Finding:
-    return finding
