@@ -25,7 +25,7 @@ def give(folder: Path, order: Order, *, wait: bool = False) -> int:
     for line in answer.said:
         sys.stdout.write(f"{visible(line)}\n")
     if not answer.said:
-        sys.stdout.write(f"process {answer.pid}: {_DONE[order.do]}\n")
+        sys.stdout.write(f"process {answer.pid}: {_done(order, answer)}\n")
     if wait:
         _wait(folder, answer)
     return 0
@@ -69,6 +69,17 @@ _DONE = {
     "drain": "takes no new task, and leaves when what runs is done and delivered",
     "stop": "cancels what runs, delivers, and leaves",
 }
+
+
+_TAKING = {"waiting", "working", "full", ""}
+"""How a runner stands that takes tasks, or is of a version that does not say."""
+
+
+def _done(order: Order, answer: Answer) -> str:
+    """What an order has done. The end of a pause is not always the end of all that keeps a runner from taking tasks."""
+    if order.do == "resume" and answer.standing not in _TAKING:
+        return f"is not paused any more; it is {answer.standing}{f': {visible(answer.why)}' if answer.why else ''}"
+    return _DONE[order.do]
 
 
 def _wait(folder: Path, answer: Answer) -> None:

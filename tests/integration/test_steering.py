@@ -174,6 +174,8 @@ async def test_maintenance_is_told_to_a_runner_or_to_the_next_one_and_survives_i
         await runner.said("new disk")
         shown = await delegate("maintenance", "show", *WHOSE)
         assert (shown.code, "until" in shown.out) == (1, True)
+        resumed = await delegate("resume", *WHOSE)
+        assert "is not paused any more; it is maintenance: in maintenance by" in resumed.out
         assert (await delegate("maintenance", "off", *WHOSE)).code == 0
         await runner.said("resumed")
     wrong = await delegate("maintenance", "on", *WHOSE, "--for", "soon")
