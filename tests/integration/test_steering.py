@@ -45,8 +45,8 @@ async def test_a_runner_is_paused_resumed_and_drained(delegate: Command) -> None
 
         assert (await delegate("resume", *WHOSE)).code == 0
         await manager.wait_finished(task_id)
-        async with delegate.started(*RUN, "--lock-timeout", "40s", **manager_settings(manager)) as successor:
-            await successor.said("waiting up to 40s")
+        async with delegate.started(*RUN, "--lock-timeout", "5m", **manager_settings(manager)) as successor:
+            await successor.said("waiting up to 5m")
             drained = await delegate("drain", "--wait", *WHOSE)
             assert (drained.code, "has left" in drained.out) == (0, True)
             assert await runner.ended() == 0
