@@ -10,7 +10,7 @@ from functools import cache
 __all__ = ["Entry", "boot_id", "environment_value", "pinned", "read_entry", "read_table", "user_of"]
 
 _CHUNK = 16 * 1024
-_LOOKS = 10
+_LOOKS = 50
 """Of one reading; where a machine starts processes faster than they are read, it has to end somewhere."""
 
 _EXEC_LOOKS = 100

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -330,58 +329,3 @@ async def test_a_tree_that_forks_without_end_is_ended(tmp_path: Path) -> None:
         async with cancelled_at_the_end(Recorder(shell(script, tmp_path, grace=0.2))) as recorder:
             await recorder.line("ready")
     assert (recorder.exit.signal, recorder.exit.killed, recorder.exit.survivors) == (9, True, 0)
-
-
-_WANDERER = """
-import os, time
-end = time.monotonic() + 90  # not to be left for ever; the test does not wait that long
-print("ready", flush=True)
-while time.monotonic() < end:
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    time.sleep(0.001)
-os.write(5, b"it died of old age")
-"""
-
-_CROWD = """
-import os, signal, sys
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-ends, holds = os.pipe()
-for _ in range(200):
-    if not os.fork():
-        os.close(holds)
-        os.read(ends, 1)
-        os._exit(0)
-print(flush=True)
-sys.stdin.read()
-os.close(holds)
-try:
-    os.wait()
-except ChildProcessError:
-    pass
-"""
-"""Processes of somebody else: to look at each of them takes a while."""
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_daemon_that_moves_on_from_process_to_process_is_ended_on_a_busy_machine(tmp_path: Path) -> None:
-    """The one that a look begins with is gone before its turn comes, and the next has not been there."""
-    (tmp_path / "wanderer").write_text(_WANDERER)
-    os.mkfifo(tmp_path / "life")
-    life = os.open(tmp_path / "life", os.O_RDONLY | os.O_NONBLOCK)
-    script = f"exec 5>life; env -i {sys.executable} -S wanderer & exec 5>&-; exec sleep 600"
-    with open(life, "rb", buffering=0) as held:  # noqa: ASYNC230, PTH123 - a descriptor
-        async with cancelled_at_the_end(Recorder(shell(script, tmp_path, grace=0))) as recorder:
-            await recorder.line("ready")
-            crowd = await anyio.open_process([sys.executable, "-S", "-c", _CROWD])
-            assert crowd.stdin is not None
-            assert crowd.stdout is not None
-            with anyio.fail_after(DEADLINE):
-                await crowd.stdout.receive()
-        with anyio.fail_after(DEADLINE):
-            await crowd.stdin.aclose()
-            await crowd.wait()
-            await anyio.wait_readable(held)
-        assert held.read() == b"", "nobody holds it any more"
-    assert recorder.exit.survivors == 0

@@ -7,7 +7,7 @@ from threading import Barrier
 
 from delegate_core.processes.identity import MARK_VARIABLE
 from delegate_core.processes.snapshot import take_snapshot
-from delegate_core.processes.table import read_entry, read_table
+from delegate_core.processes.table import Entry, read_entry, read_table
 
 SLEEP = (sys.executable, "-c", "input()")
 LOOKERS = 12
@@ -77,3 +77,17 @@ def test_a_second_look_leaves_out_what_is_older_and_still_finds_it_when_it_is_as
         found = [process.pid in read_table(entry.start_time + later) for later in (0, 1, 1, 0)]
         process.communicate(b"\n")
     assert found == [True, False, False, True]
+
+
+def test_what_starts_while_the_table_is_read_is_in_it_too() -> None:
+    """A program that moves on from process to process would never be seen otherwise."""
+    late: list[subprocess.Popen[bytes]] = []
+
+    def note(_: Entry) -> None:
+        if not late:
+            late.append(started())
+
+    table = read_table(0, note)
+    for process in late:
+        process.communicate(b"\n")
+    assert [process.pid in table for process in late] == [True]
