@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import signal
 import socket
 import stat
 import sys
@@ -51,7 +52,8 @@ async def test_a_runner_is_paused_resumed_and_drained(delegate: Command) -> None
             assert (drained.code, "has left" in drained.out) == (0, True)
             assert await runner.ended() == 0
             await successor.said("registered")
-            assert (await delegate("stop", "--wait", *WHOSE)).code == 0
+            successor.signal(signal.SIGTERM)
+            assert await successor.ended() == 0
     for order in ("pause", "drain"):
         nobody = await delegate(order, *WHOSE)
         assert (nobody.code, "no runner is running in" in nobody.err) == (6, True)
