@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from delegate_core.http import Request
     from delegate_core.logs import LogLine, LogSink
     from delegate_core.model import (
+        Attempts,
         Credentials,
         Delivery,
         Ended,
@@ -366,12 +367,18 @@ class HookSpecs:
 
     @hookspec(firstresult=True)
     async def report(
-        self, session: Session, task: Task, result: TaskResult, save: Callable[[JsonValue], Awaitable[None]]
+        self,
+        session: Session,
+        task: Task,
+        result: TaskResult,
+        save: Callable[[JsonValue], Awaitable[None]],
+        attempts: Attempts,
     ) -> Delivery:
         """Deliver a task's result.
 
         Called when the result is in the journal, and again after a passing fault or a restart, until it answers:
         delivered, gone (ended elsewhere), or never, with the reason. ``save`` journals the backend's state midway.
+        One that makes several calls and tries each again by itself says so to ``attempts`` and waits by it.
 
         Example::
 

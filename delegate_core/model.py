@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 __all__ = [
     "LOG_KEPT_HERE",
+    "Attempts",
     "CancelCause",
     "Card",
     "Credentials",
@@ -289,6 +290,16 @@ class Delivery(Frozen):
 
     kind: Literal["delivered", "gone", "never"] = "delivered"
     reason: str = ""
+
+
+class Attempts(Protocol):
+    """How a backend that tries a report again by itself has that seen and hurried, as the core's own attempts are."""
+
+    def failed(self, reason: str) -> None:
+        """Count an attempt in vain: ``delegate outbox list`` shows how many there were, and the last reason."""
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before the next one; ``delegate outbox retry`` ends that at once."""
 
 
 class Phase(StrEnum):

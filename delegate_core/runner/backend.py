@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from delegate_core.errors import PluginError
 from delegate_core.hooks import Implementation
 from delegate_core.model import (
+    Attempts,
     Credentials,
     Delivery,
     Ended,
@@ -112,9 +113,12 @@ class Backend:
         answer = await self._watch(session=session, task=task)
         return cast("TaskCancelled | Gap", _checked(answer, "watch", TaskCancelled, Gap))
 
-    async def report(self, session: Session, task: Task, result: TaskResult, save: Save) -> Delivery:
+    async def report(
+        self, session: Session, task: Task, result: TaskResult, save: Save, attempts: Attempts
+    ) -> Delivery:
         """Deliver a result."""
-        return _checked(await self._report(session=session, task=task, result=result, save=save), "report", Delivery)
+        answer = await self._report(session=session, task=task, result=result, save=save, attempts=attempts)
+        return _checked(answer, "report", Delivery)
 
     async def recover(self, session: Session, entry: Entry) -> Run | Finish | Forget:
         """Decide over an entry of an earlier life."""

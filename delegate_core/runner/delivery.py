@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import anyio
 import anyio.lowlevel
@@ -53,17 +54,33 @@ class Waiting:
             task = task.model_copy(update={"state": state})
             await core.journal.state(number, state)
 
+        attempts = _Attempts(self, core, number)
         with self._scope:
             await anyio.lowlevel.checkpoint_if_cancelled()  # given up before it began: not even a try
             return await until_answered(
-                lambda: core.backend.report(session, task, result, save),
+                lambda: core.backend.report(session, task, result, save, attempts),
                 f"report of task {task.id}",
                 backoff=Backoff(first=0.5, most=60.0),
                 interrupted=lambda interrupt: core.interrupted(interrupt, session),
-                failed=lambda fault: core.journal.undelivered(number, fault),
-                pause=self.pause,
+                failed=attempts.failed,
+                pause=attempts.pause,
             )
         return Delivery(kind="never", reason=self.dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempts:
+    """Those of one result, the core's and the backend's own alike."""
+
+    waiting: Waiting
+    core: Core
+    number: int
+
+    def failed(self, reason: str) -> None:
+        self.core.journal.undelivered(self.number, reason)
+
+    async def pause(self, seconds: float) -> None:
+        await self.waiting.pause(seconds)
 
 
 async def deliver(core: Core, session: Session, number: int, task: Task, result: TaskResult) -> None:

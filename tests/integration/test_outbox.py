@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+from typing import Any
 
 import anyio
 import pytest
 
+from delegate_core.testing.proxy import Fault as Flaw
+from delegate_core.testing.proxy import FaultProxy, Mishap
 from delegate_harness.manager import EmbeddedManager, Fault, FaultKind, Submission, Verdict
 from tests.integration.command import Command, manager_settings
+from tests.reliability.sides import opened
 
 pytestmark = pytest.mark.anyio
 
@@ -21,9 +26,17 @@ def script(*commands: str) -> Submission:
     return Submission("script", {"commands": list(commands)}, abstractions={"name": "log"})
 
 
-async def facts(delegate: Command) -> list[dict[str, object]]:
-    listed: list[dict[str, object]] = json.loads((await delegate("outbox", "list", "--json", *WHOSE)).out)
+async def facts(delegate: Command, *whose: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads((await delegate("outbox", "list", "--json", *(whose or WHOSE))).out)
     return listed
+
+
+async def tried(delegate: Command, times: int, *whose: str) -> dict[str, Any]:
+    """The only result that waits, once it was tried in vain so often."""
+    with anyio.fail_after(60):
+        while not (listed := await facts(delegate, *whose)) or listed[0]["tries"] < times:  # noqa: ASYNC110 - as below
+            await anyio.sleep(0.1)
+    return listed[0]
 
 
 async def test_a_result_that_waits_is_listed_shown_and_tried_at_once_on_request(delegate: Command) -> None:
@@ -45,6 +58,28 @@ async def test_a_result_that_waits_is_listed_shown_and_tried_at_once_on_request(
         assert (done.code, done.out) == (0, f"{task_id}  is tried now\n")
         await manager.wait_finished(task_id)
         assert (await delegate("outbox", "retry", "--all", *WHOSE)).out == "nothing is undelivered\n"
+
+
+async def test_what_the_drone_backend_itself_tries_again_is_listed_with_its_tries_and_the_reason(
+    delegate: Command,
+) -> None:
+    line = ("run", "--backend", "drone", "--console", "plain", "--name", "mine")
+    async with opened("drone") as side, FaultProxy(side.url) as proxy:
+        proxy.plan.add(
+            Flaw(which=lambda request: side.call(request) == "stage-end", mishap=Mishap.STATUS, times=None, status=404)
+        )
+        async with delegate.started(*line, **side.settings(proxy.url)) as runner:
+            await runner.said("running")
+            task_id = side.submit(["echo hello"])
+            whose = ("--backend", "drone", "--name", "mine")
+            entry = await tried(delegate, 2, *whose)
+            assert (entry["id"], entry["state"]) == (task_id, "waiting")
+            assert "404" in str(entry["reason"])
+            assert (await delegate("outbox", "retry", task_id, *whose)).out == f"{task_id}  is tried now\n"
+            proxy.plan.clear()
+            assert (await side.ended(task_id)).succeeded
+            runner.signal(signal.SIGTERM)
+            assert await runner.ended() == 0
 
 
 async def test_after_the_end_of_a_runner_its_results_are_left_to_the_next_start(delegate: Command) -> None:

@@ -20,6 +20,7 @@ from delegate_core.http import TlsFailed, TlsOptions
 from delegate_core.logs import LogSink
 from delegate_core.markers import hookimpl
 from delegate_core.model import (
+    Attempts,
     Credentials,
     Delivery,
     Ended,
@@ -197,10 +198,15 @@ class DroneBackend:
 
     @hookimpl
     async def report(
-        self, session: DroneSession, task: Task, result: TaskResult, save: Callable[[JsonValue], Awaitable[None]]
+        self,
+        session: DroneSession,
+        task: Task,
+        result: TaskResult,
+        save: Callable[[JsonValue], Awaitable[None]],
+        attempts: Attempts,
     ) -> Delivery:
         """Send the stage's end."""
-        return await reporting.report(session, task, result, save)
+        return await reporting.report(session, task, result, save, attempts)
 
     @hookimpl
     async def recover(self, session: DroneSession, entry: Entry) -> Run | Finish | Forget:

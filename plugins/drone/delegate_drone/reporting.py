@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pydantic import JsonValue
 
 from delegate_core.model import (
+    Attempts,
     CancelCause,
     Card,
     Delivery,
@@ -68,7 +69,7 @@ def _note(task: DroneTask, event: Event) -> None:
         task.steps[event.step.number] = event.step
 
 
-async def report(session: DroneSession, task: Task, result: TaskResult, save: Save) -> Delivery:
+async def report(session: DroneSession, task: Task, result: TaskResult, save: Save, attempts: Attempts) -> Delivery:
     """Deliver a stage's end.
 
     Also of one whose build was cancelled: mostly the server has ended it itself, which its answer says; but one that
@@ -81,6 +82,7 @@ async def report(session: DroneSession, task: Task, result: TaskResult, save: Sa
         book, saving = open_book(session, StageRecord.model_validate(task.state))
         saving.to = save
         steps = []
+    book.heed(attempts)
     session.watches.forget(book.record.stage.build_id, task.id)
     now = int(time.time())
     if result.cause is CancelCause.RESTARTED:

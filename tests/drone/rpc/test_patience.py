@@ -7,6 +7,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from delegate_core.backoff import Backoff
 from delegate_drone.faults import DroneFault, LockLost, NotSent, ServerFault, TokenRefused, Unanswered, Unusable
 from delegate_drone.records import Patience, persist
 from tests.drone.rpc.conftest import QUICK
@@ -66,3 +67,16 @@ async def test_a_deadline_ends_the_tries() -> None:
         await persist(endless, Patience())
     assert scope.cancelled_caught
     assert endless.tries == 1  # such a pause is long
+
+
+async def test_whoever_counts_the_tries_is_told_each_reason_and_has_the_pauses() -> None:
+    seen: list[str | float] = []
+
+    async def pause(seconds: float) -> None:
+        seen.append(seconds)
+
+    patience = replace(
+        QUICK, passing=lambda: Backoff(first=8.0, most=8.0, random=lambda: 1.0), failed=seen.append, pause=pause
+    )
+    await persist(Script(NotSent("refused"), ServerFault("busy", 503)), patience)
+    assert seen == ["refused", 8.0, "busy", 8.0]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import anyio
 
-from delegate_core.model import Delivery
+from delegate_core.model import Attempts, Delivery
 from delegate_drone.client import DroneClient
 from delegate_drone.faults import AlreadyThere, ServerFault, Unusable
 from delegate_drone.records import ending
@@ -50,6 +51,10 @@ class StageBook:
     def record(self) -> StageRecord:
         """What is known of the stage now."""
         return self._rows.record
+
+    def heed(self, attempts: Attempts) -> None:
+        """Say to these each try in vain from now on, and wait by them."""
+        self._rows.patience = replace(self._rows.patience, failed=attempts.failed, pause=attempts.pause)
 
     async def details(self) -> Details:
         """What there is to run. To be asked once, before `begin`.

@@ -23,6 +23,10 @@ def _lasting() -> Backoff:
     return Backoff(first=1.0, most=120.0)  # a gateway that is just being set up answers so, too
 
 
+def _nobody(_fault: object) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to wait between tries.
@@ -32,16 +36,16 @@ class Patience:
         lasting: makes those after faults that last until somebody changes a setting (a token, an address).
         tries: of a call that the server itself keeps answering with an error, where that is taken for its last word.
         unusable: the same of one that is answered with what is no answer. A proxy may do so for some minutes.
+        failed: is told the reason of each try in vain.
+        pause: waits so many seconds.
     """
 
     passing: Callable[[], Backoff] = Backoff
     lasting: Callable[[], Backoff] = _lasting
     tries: int = 5
     unusable: int = 12
-
-
-def _nobody(_fault: DroneFault) -> None:
-    """Nobody wants to know."""
+    failed: Callable[[str], object] = _nobody
+    pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
 async def persist(
@@ -78,6 +82,7 @@ async def persist(
             if tries is not None and (refused >= tries or unusable >= patience.unusable):
                 raise
             noted(fault)
+            patience.failed(str(fault))
             delay = (lasting if isinstance(fault, Misdirected) else passing).next(fault.after)
             _LOG.info("%s; trying again in %.1f s", fault, delay)
-        await anyio.sleep(delay)
+        await patience.pause(delay)
