@@ -336,7 +336,7 @@ def _ended(request: Request, what: str) -> str:
 async def opened(name: str, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Side]:
     """A side with its server running."""
     if name == "harness":
-        rules = HarnessRules(rounds=None, tick_seconds=0.1)
+        rules = HarnessRules(rounds=None, tick_seconds=0.1, keep_finished=100_000)
         async with EmbeddedManager(rules=rules, clock=clock) as manager:
             yield HarnessSide(manager)
     else:

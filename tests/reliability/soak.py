@@ -25,7 +25,10 @@ from tests.reliability.scene import KEPT, Scene
 from tests.reliability.sides import End, Side, opened
 
 WARM_UP = 1200
-"""Tasks after which nothing should grow any more: the journal's history of a thousand is full by then."""
+"""Tasks that are not judged at least: the journal's history of a thousand is full only then."""
+
+WARM_UP_SHARE = 0.5
+"""Of all tasks: what is bounded fills slowly, what is remembered of thousands of tasks, and the allocator's pools."""
 
 LOOKS = 8
 """Tasks between two looks at the runner, so that each block of `growth` has many."""
@@ -39,11 +42,13 @@ class Watching:
 
     Attributes:
         samples: what was seen.
+        warm_up: tasks after which it is judged.
         files: the kinds of files at the first judged look and at the last one.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, total: int) -> None:
         self.samples = Samples()
+        self.warm_up = max(WARM_UP, int(total * WARM_UP_SHARE))
         self.files: list[Counter[str]] = []
         self._scene = scene
         self._ended = -LOOKS
@@ -54,7 +59,7 @@ class Watching:
             return
         self._ended = ended
         self.samples.add(ended, self._scene.figures())
-        if ended >= WARM_UP:
+        if ended >= self.warm_up:
             self.files[1:] = [self._scene.kinds_of_files()]
 
 
@@ -68,7 +73,7 @@ async def soak(name: str, total: int, seconds: float, choose: random.Random) -> 
             add_faults(proxy, choose)
             async with started(folder, side, proxy.url, "--handlers", "work.py", "--drain-timeout", "60s") as runner:
                 load, scene = Load(side, total, choose), Scene(folder, runner, proxy, side)
-                watching = Watching(scene)
+                watching = Watching(scene, total)
                 await load.feed(seconds, watching.look)
                 proxy.plan.clear()
                 ends = await _ends(side, list(load.kinds))
@@ -108,9 +113,9 @@ def _fault_of(end: End) -> str:
 
 def _print(watching: Watching) -> bool:
     """The table; whether nothing in it grows."""
-    growths = list(watching.samples.growths(WARM_UP))
+    growths = list(watching.samples.growths(watching.warm_up))
     if not growths:
-        least = WARM_UP + BLOCK * FEWEST_BLOCKS
+        least = 2 * BLOCK * FEWEST_BLOCKS
         print(f"  (growth is not judged: it shows once more than {least} tasks of this backend have run)")
         return True
     print(f"  {'':14} {'at first':>10} {'at last':>10} {'per 1,000':>10} {'tolerated':>10}")
