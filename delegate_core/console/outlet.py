@@ -138,6 +138,8 @@ class Outlet:
     def _put_bytes(self, text: str) -> None:
         rest = memoryview(text.encode(self._encoding, "backslashreplace"))
         while rest and self._descriptor is not None:
+            if getattr(self._stream, "closed", False):
+                raise ValueError("the stream was closed")  # and its descriptor's number may be another file's by now
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:  # another program has made the shared terminal non-blocking

@@ -62,6 +62,20 @@ def test_a_closed_stream_is_no_error() -> None:
     assert outlet.settle(_PATIENCE)
 
 
+def test_nothing_is_written_to_whoever_has_got_the_number_of_a_closed_stream() -> None:
+    (reading, writing), (other, taken) = os.pipe(), os.pipe()
+    stream = os.fdopen(writing, "w")
+    outlet = Outlet(stream)
+    stream.close()
+    os.dup2(taken, writing)
+    outlet.write("not for this one")
+    assert outlet.settle(_PATIENCE)
+    for descriptor in (reading, taken, writing):
+        os.close(descriptor)
+    with os.fdopen(other, "rb") as file:
+        assert file.read() == b""
+
+
 def test_a_stopped_reader_does_not_stop_the_writer(pipe: tuple[int, TextIO]) -> None:
     reading, stream = pipe
     outlet = Outlet(stream, limit=1000)
@@ -76,13 +90,16 @@ def test_a_stopped_reader_does_not_stop_the_writer(pipe: tuple[int, TextIO]) -> 
 
 
 def _read_until_idle(reader: io.FileIO, outlet: Outlet) -> None:
-    collector = threading.Thread(
-        target=lambda: [reader.read(65536) for _ in iter(lambda: outlet.idle, True)], daemon=True
-    )
+    def collect() -> None:
+        while not reader.read(65536).endswith(b"."):
+            pass
+
+    collector = threading.Thread(target=collect, daemon=True)
     collector.start()
     assert outlet.settle(_PATIENCE)
     outlet.write(".")  # the collector may be in its last read
     collector.join(_PATIENCE)
+    assert not collector.is_alive()
     assert outlet.settle(_PATIENCE)  # or it is written where another stream has the number of this one by then
 
 
