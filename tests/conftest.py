@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # Run by nohup: what a test starts shall not inherit that, as it does not inherit a handler.
+        signal.signal(signal.SIGHUP, lambda *_: None)
     if not hasattr(config, "workerinput"):  # xdist's workers hand their reports to the process that shows them
         config.pluginmanager.register(AtOnce(config))
 
