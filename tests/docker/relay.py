@@ -21,6 +21,7 @@ class Relay:
         self._engine = engine.removeprefix("unix://")
         self._scopes: set[anyio.CancelScope] = set()
         self.up = True
+        self.stalled = False
         self.host = ""
 
     def cut(self) -> None:
@@ -31,6 +32,10 @@ class Relay:
 
     def restore(self) -> None:
         self.up = True
+
+    def stall(self) -> None:
+        """Pass nothing on any more, on no connection, and close none: as a network that has lost its way."""
+        self.stalled = True
 
     @asynccontextmanager
     async def on_socket(self, path: Path) -> AsyncIterator[Relay]:
@@ -61,15 +66,16 @@ class Relay:
             with anyio.CancelScope() as scope:
                 self._scopes.add(scope)
                 async with await anyio.connect_unix(self._engine) as far, anyio.create_task_group() as group:
-                    group.start_soon(_copy, near, far)
-                    await _copy(far, near)
+                    group.start_soon(self._copy, near, far)
+                    await self._copy(far, near)
                     group.cancel_scope.cancel()
             self._scopes.discard(scope)
 
-
-async def _copy(source: ByteReceiveStream, target: ByteSendStream) -> None:
-    try:
-        async for data in source:
-            await target.send(data)
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-        pass
+    async def _copy(self, source: ByteReceiveStream, target: ByteSendStream) -> None:
+        try:
+            async for data in source:
+                if self.stalled:
+                    await anyio.sleep_forever()
+                await target.send(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            pass

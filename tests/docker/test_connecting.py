@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import psutil
 import pytest
 import trustme
 from pydantic import ValidationError
@@ -32,6 +33,7 @@ from delegate_core.testing.engine_contract_base import PATIENCE, Printed
 from delegate_docker.connection import connected
 from delegate_docker.engine import DockerEngine
 from delegate_docker.settings import DockerSettings
+from delegate_docker.ssh import ssh_socket
 from tests.core.scripted_backend import Scripted
 from tests.docker import daemon
 from tests.docker.daemon import BOX
@@ -116,6 +118,67 @@ async def test_an_engine_is_reached_over_the_system_s_ssh(
     await assert_runs(DockerSettings(host="ssh://builder@example.com:2222"), tmp_path / "own")
     line = log.read_text().splitlines()[0]
     assert line == "-T -o BatchMode=yes -l builder -p 2222 -- example.com docker system dial-stdio"
+
+
+_BRIEF_SSH = """#!{python}
+import os
+os.write(1, b"x" * 250000)
+"""
+
+
+async def test_an_ssh_that_ends_by_itself_takes_no_other_connection_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ssh"
+    program.write_text(_BRIEF_SSH.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with anyio.fail_after(PATIENCE):
+        async with ssh_socket("ssh://example.com") as path:
+            for _ in range(2):
+                async with await anyio.connect_unix(path) as connection:
+                    await connection.send_eof()
+                    first = await connection.receive()
+                    while psutil.Process().children():  # noqa: ASYNC110 - it ends while its output waits for us
+                        await anyio.sleep(0.01)
+                    assert len(first) + len(b"".join([data async for data in connection])) == 250_000
+
+
+async def test_whoever_is_cancelled_can_still_use_its_connection_to_clean_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\nexec cat\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    answers = []
+    with anyio.fail_after(PATIENCE), anyio.CancelScope() as scope:
+        async with ssh_socket("ssh://example.com") as path, await anyio.connect_unix(path) as connection:
+            scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await connection.send(b"remove it")
+                answers.append(await connection.receive())
+    assert answers == [b"remove it"]
+
+
+async def test_a_cancelled_step_ends_though_the_engine_never_answers_again(socket: str, tmp_path: Path) -> None:
+    relay, printed = Relay(socket), Printed()
+    step = Step(name="s", commands=("echo up", "sleep 600"), container=Container(image=BOX))
+    async with relay.on_socket(tmp_path / "sock"):
+        settings = DockerSettings(host=relay.host)
+        async with connected(settings) as client:
+            engine = DockerEngine(client, EngineSetup(settings=settings, owner="stalled"), patience=0.3)
+            with anyio.fail_after(PATIENCE):
+                async with (
+                    engine.open(Stage(name="s"), LocalSurroundings(tmp_path, grace=0.1)) as place,
+                    anyio.create_task_group() as group,
+                ):
+                    group.start_soon(place.run, step, printed.write)
+                    await printed.until("up")
+                    relay.stall()
+                    group.cancel_scope.cancel()
+    async with connected(DockerSettings(host=socket)) as client:
+        await DockerEngine(client, EngineSetup(settings=DockerSettings(host=socket), owner="other")).sweep("stalled")
 
 
 async def test_certificates_that_are_not_there_are_named(tmp_path: Path) -> None:

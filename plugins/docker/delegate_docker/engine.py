@@ -29,8 +29,8 @@ __all__ = ["DockerEngine"]
 
 _log = logging.getLogger(__name__)
 
-_REMOVED_WITHIN = 60.0
-"""Seconds for taking a stage's containers, network and volumes away."""
+_PATIENCE = 30.0
+"""Seconds for what an engine does at once, or not at all any more: it is busy, or the way to it is broken."""
 
 
 class DockerEngine:
@@ -42,14 +42,16 @@ class DockerEngine:
     Args:
         client: of the engine.
         setup: settings, owner, and whom to tell that the engine was lost.
+        patience: seconds that it has to answer when a container is to end; twice that for all of a stage.
     """
 
     limiter: anyio.CapacityLimiter | None = None
 
-    def __init__(self, client: Docker, setup: EngineSetup) -> None:
+    def __init__(self, client: Docker, setup: EngineSetup, *, patience: float = _PATIENCE) -> None:
         self._client = client
         self._settings: DockerSettings = setup.settings
         self._setup = setup
+        self._patience = patience
         self._images = Images(client, self._settings)
         self._stages: set[str] = set()
 
@@ -114,6 +116,7 @@ class DockerEngine:
                 configuration,
                 grace=lambda: surroundings.grace,
                 start_timeout=self._settings.start_timeout,
+                patience=self._patience,
                 lost=self._setup.doubt,
             )
         finally:
@@ -148,7 +151,7 @@ class DockerEngine:
 
     async def _take_down(self, names: StageNames) -> None:
         try:
-            with anyio.fail_after(_REMOVED_WITHIN):
+            with anyio.fail_after(2 * self._patience):
                 await remove_labelled(self._client, STAGE, names.id, but=lambda _: False)
         except FAULTS as error:
             self._setup.doubt()

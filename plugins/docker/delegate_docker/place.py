@@ -41,6 +41,7 @@ class ContainerPlace:
         configuration: what the stage's containers have in common.
         grace: seconds from the stop signal to the kill; asked when it comes to that.
         start_timeout: seconds to create a container.
+        patience: seconds that it has to answer when a container is to end.
         lost: called when the engine does not answer.
     """
 
@@ -52,6 +53,7 @@ class ContainerPlace:
         *,
         grace: Callable[[], float],
         start_timeout: float,
+        patience: float,
         lost: Callable[[], object],
     ) -> None:
         self._client = client
@@ -59,6 +61,7 @@ class ContainerPlace:
         self._configuration = configuration
         self._grace = grace
         self._start_timeout = start_timeout
+        self._patience = patience
         self._lost = lost
         self._numbers = count(1)
 
@@ -91,7 +94,7 @@ class ContainerPlace:
         try:
             with anyio.fail_after(self._start_timeout):
                 created = await self._create(name, step, container)
-            return await Running(created, output, self._grace).to_its_end()
+            return await Running(created, output, self._grace, patience=self._patience).to_its_end()
         finally:
             with anyio.CancelScope(shield=True):
                 await self._remove(name)
@@ -133,7 +136,8 @@ class ContainerPlace:
     async def _remove(self, name: str) -> None:
         """Take the container away. What is left of it when that fails, the stage's end or the next sweep removes."""
         try:
-            await self._client.containers.container(name).delete(force=True, v=True)
+            with anyio.fail_after(self._patience):
+                await self._client.containers.container(name).delete(force=True, v=True)
         except DockerError as error:
             if not is_gone(error):
                 _log.warning("could not remove the container %s: %s", name, fault_text(error))

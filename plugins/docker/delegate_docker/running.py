@@ -33,12 +33,17 @@ class Running:
         container: created.
         output: takes what it prints.
         grace: seconds from the stop signal to the kill; asked when it comes to that.
+        patience: seconds that the engine has to answer when the container is to end.
     """
 
-    def __init__(self, container: DockerContainer, output: Output, grace: Callable[[], float]) -> None:
+    def __init__(
+        self, container: DockerContainer, output: Output, grace: Callable[[], float], *, patience: float
+    ) -> None:
         self._container = container
         self._output = output
         self._grace = grace
+        self._patience = patience
+        self._watching = anyio.CancelScope(shield=True)
         self._over = anyio.Event()
         self._fault: Exception | None = None
 
@@ -58,7 +63,7 @@ class Running:
                 except anyio.get_cancelled_exc_class():
                     with anyio.CancelScope(shield=True):
                         await self._stop()
-                    group.cancel_scope.cancel()
+                    self._watching.cancel()  # of one that could not be ended, too: the engine may be gone for good
                     raise
         if self._fault is not None:
             raise self._fault
@@ -66,8 +71,7 @@ class Running:
 
     async def _watch(self, stream: Stream) -> None:
         """Pass on all that it prints, then wait for its end: it may close its output and go on."""
-        scope = anyio.CancelScope(shield=True)
-        with scope:
+        with self._watching:
             try:
                 while (message := await stream.read_out()) is not None:
                     self._output(message.data)
@@ -85,19 +89,21 @@ class Running:
                 await self._over.wait()
         if not self._over.is_set():
             await self._signal("SIGKILL")
-            with anyio.move_on_after(_KILLED):
+            with anyio.move_on_after(min(_KILLED, self._patience)):
                 await self._over.wait()
 
     async def _stop_signal(self) -> str:
         try:
-            signal: str = (await self._container.show())["Config"].get("StopSignal") or "SIGTERM"
+            with anyio.fail_after(self._patience):
+                signal: str = (await self._container.show())["Config"].get("StopSignal") or "SIGTERM"
         except FAULTS:
             return "SIGTERM"
         return signal
 
     async def _signal(self, name: str) -> None:
         try:
-            await self._container.kill(signal=name)
+            with anyio.fail_after(self._patience):
+                await self._container.kill(signal=name)
         except FAULTS as error:  # it has ended by itself, or the removal that follows will tell
             _log.debug("cannot send %s: %s", name, fault_text(error))
 
