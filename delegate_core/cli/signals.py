@@ -8,7 +8,9 @@ anything, except the third that would leave: it leaves with that status.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -68,14 +70,29 @@ def ignore_signals() -> None:
 
 @contextmanager
 def _received(numbers: tuple[Signals, ...], late: Callable[[], object]) -> Iterator[AsyncIterator[Signals]]:
-    """Signals as they come. Those that come after the body call `late`, instead of ending the process."""
+    """Signals as they come. Those that come after the body call `late`, instead of ending the process.
 
-    def call(_number: int, _frame: FrameType | None) -> None:
+    By handlers of Python's own: an event loop that forgets one of its handlers has the signal end the process again,
+    and one that comes in that very moment would.
+    """
+    loop = asyncio.get_running_loop()
+    given, signals = anyio.create_memory_object_stream[Signals](math.inf)
+
+    def take(number: int) -> None:
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # it came at the body's end
+            given.send_nowait(Signals(number))
+
+    def heed(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(take, number)
+
+    def be_late(_number: int, _frame: FrameType | None) -> None:
         late()
 
+    for number in numbers:
+        signal.signal(number, heed)
     try:
-        with anyio.open_signal_receiver(*numbers) as signals:
+        with given, signals:
             yield signals
     finally:
         for number in numbers:
-            signal.signal(number, call)
+            signal.signal(number, be_late)
